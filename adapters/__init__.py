@@ -1,0 +1,1 @@
+"""Platform adapters: each parses, receives and sends, and decides nothing."""

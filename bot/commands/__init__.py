@@ -1,0 +1,1 @@
+"""What the chat commands do, one per file."""

@@ -1,0 +1,85 @@
+"""What can fail, and what then happens.
+
+    BotError
+    ├── ConfigError           the operator must change something before we can start; exit code 2
+    ├── StartError            a part cannot start here (port taken, module missing, disk full); exit code 1
+    ├── StoreUnavailable      Redis did not do what was asked: nothing is acknowledged, the act is tried again
+    ├── MalformedEvent        a platform sent what is no message: logged, counted, passed over
+    ├── ModelUnavailable      no answer to be had from the model now
+    ├── EmbeddingUnavailable  no vectors to be had now
+    ├── UnreadableDocument    one document is reported and skipped
+    └── SendError
+        ├── SendRefused       the platform will never take it (blocked, chat gone): settled as undeliverable
+        ├── SendLimited       not sent; the chat is closed for `retry_after`
+        ├── SendFailed        not sent, may be tried again
+        └── SendUnknown       it may or may not have been sent: the named window
+
+Expected outcomes (limited, nothing found, a command refused, a full mailbox) are values, not exceptions.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+
+class BotError(Exception):
+    """Root of all errors of our own."""
+
+
+class ConfigError(BotError):
+    """The configuration is wrong. Raised by `bot.config`, caught in `main`; lists every problem at once."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class StartError(BotError):
+    """A part cannot start. Raised while composing the application, caught in `main`; says what to do."""
+
+
+class StoreUnavailable(BotError):
+    """Redis failed or timed out. Raised by `bot.store`; receivers do not acknowledge, workers try again."""
+
+
+class MalformedEvent(BotError):
+    """A platform's event cannot be read as a message. Raised by an adapter's parse, caught by its receiver."""
+
+
+class ModelUnavailable(BotError):
+    """The model gave no whole answer in time. Raised by `bot.llm.chat`, caught by the answer step.
+
+    The person gets the best passages with a line saying that the model is away.
+    """
+
+
+class EmbeddingUnavailable(BotError):
+    """The embedder gave no vectors. Raised by `bot.llm.embed`; ingest skips, search goes on by words alone."""
+
+
+class UnreadableDocument(BotError):
+    """A document cannot be read. Raised by `bot.knowledge.read`, caught by ingest, which reports and goes on."""
+
+
+class SendError(BotError):
+    """A message of ours was not taken. Raised by a messenger's `send`, caught by `bot.deliver`."""
+
+
+class SendRefused(SendError):
+    """The platform will never take this message: bot blocked, chat gone, bad request. Not tried again."""
+
+
+class SendLimited(SendError):
+    """The platform asks us to wait; nothing was sent. The chat's budget closes for everyone."""
+
+    def __init__(self, retry_after: timedelta) -> None:
+        super().__init__(f"asked to wait {retry_after.total_seconds():g} s")
+        self.retry_after = retry_after
+
+
+class SendFailed(SendError):
+    """Nothing was sent (no connection, an error of the platform); tried again later."""
+
+
+class SendUnknown(SendError):
+    """The request went out and no answer came: the person may have it. Tried again, at worst seen twice."""

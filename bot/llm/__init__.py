@@ -1,0 +1,1 @@
+"""Where answers and embeddings come from."""

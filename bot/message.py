@@ -1,0 +1,188 @@
+"""The common message: what every platform's event becomes, and what goes back.
+
+Frozen, JSON-round-trippable and free of any platform's types. A new platform adds a value to `Platform` and
+nothing else here. What is needed to answer is `ReplyTo`, which only the adapters read.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, NewType
+from urllib.parse import quote
+
+Platform = Literal["telegram", "slack", "web", "terminal"]
+Language = Literal["en", "zh"]
+
+MessageId = NewType("MessageId", str)
+"""Identity of one message of a person, the same for every redelivery of it: `telegram:<bot>:<update_id>`,
+`slack:<team>:<channel>:<ts>`, `slack:<team>:trigger:<trigger_id>`, `web:<session>:<uuid>`."""
+ConversationId = NewType("ConversationId", str)
+PersonId = NewType("PersonId", str)
+PlaceId = NewType("PlaceId", str)
+SentId = NewType("SentId", str)
+"""What the platform calls a message of ours: Telegram's message_id, Slack's ts."""
+
+Attachment = Literal["picture", "voice", "video", "sticker", "file"]
+Addressing = Literal["direct", "call", "follow"]
+"""`direct`: spoken to us. `call`: spoken to us in a place with threads, so the thread becomes ours for this
+person. `follow`: not addressed, in a thread; ours only if this person called us there before."""
+
+
+def _join(*parts: str) -> str:
+    return ":".join(quote(part, safe="") for part in parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """The key of a history: nobody else's words ever share it.
+
+    Attributes:
+        platform: where it takes place.
+        workspace: Telegram: the bot's numeric id; Slack: the team id; web and terminal: `local`.
+        channel: chat, channel or page session.
+        thread: Telegram forum topic or Slack thread root; empty where there is none.
+        user: the real sender's id.
+    """
+
+    platform: Platform
+    workspace: str
+    channel: str
+    thread: str
+    user: str
+
+    @property
+    def id(self) -> ConversationId:
+        """All five parts, percent-encoded and joined by colons: no two conversations share one."""
+        return ConversationId(_join(self.platform, self.workspace, self.channel, self.thread, self.user))
+
+    @property
+    def person(self) -> PersonId:
+        """The person, wherever they write in this workspace: limits and /forget go by it."""
+        return PersonId(_join(self.platform, self.workspace, self.user))
+
+    @property
+    def place(self) -> PlaceId:
+        """The channel with everybody and every thread in it: `/reset channel` goes by it."""
+        return PlaceId(_join(self.platform, self.workspace, self.channel))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A chat command as the person gave it.
+
+    Attributes:
+        name: lower case, without slash, bang or `@bot`.
+        argument: the words after it, stripped.
+        target: user id of the author of the message this one replies to, if any.
+        whole_channel: given without a thread where threads exist (a Slack slash command): it means all of the
+            person's conversations in the channel.
+    """
+
+    name: str
+    argument: str = ""
+    target: str | None = None
+    whole_channel: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyTo:
+    """Where an answer goes. Opaque to the core: written by an adapter's parse, read by its send.
+
+    Attributes:
+        channel: chat, channel or page session to post into.
+        thread: topic or thread to post into, if any.
+        quote: message id to quote, if the reply should show what it answers.
+        user: the asker, for receipts that only they may see.
+        private: the channel is read by the asker alone.
+        ephemeral: the person asked by a slash command: the reply is shown to them alone.
+    """
+
+    channel: str
+    thread: str | None = None
+    quote: str | None = None
+    user: str
+    private: bool
+    ephemeral: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """One message of one person, as the core sees it.
+
+    Attributes:
+        id: the same for every redelivery.
+        conversation: whose history it belongs to.
+        sent_at: the platform's own date, aware UTC.
+        text: the person's words, without the mention of the bot; may be empty.
+        reply_to: where the answer goes.
+        command: set if the message is a command.
+        attachment: what came with the message that we cannot read.
+        addressing: whether the message is spoken to us.
+        locale: the platform's hint about the person's language (`en`, `zh-hans`), if any.
+    """
+
+    id: MessageId
+    conversation: Conversation
+    sent_at: datetime
+    text: str
+    reply_to: ReplyTo
+    command: Command | None = None
+    attachment: Attachment | None = None
+    addressing: Addressing = "direct"
+    locale: str | None = None
+
+    def to_json(self) -> str:
+        """One JSON object; `sent_at` in ISO 8601."""
+        record: dict[str, Any] = asdict(self)
+        record["sent_at"] = self.sent_at.isoformat()
+        return json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Incoming:
+        """The inverse of `to_json`.
+
+        Raises:
+            ValueError: the text is not JSON.
+            KeyError, TypeError: it is not the record of an `Incoming`.
+        """
+        record: dict[str, Any] = json.loads(text)
+        command = record["command"]
+        return cls(
+            **{
+                **record,
+                "conversation": Conversation(**record["conversation"]),
+                "reply_to": ReplyTo(**record["reply_to"]),
+                "command": Command(**command) if command is not None else None,
+                "sent_at": datetime.fromisoformat(record["sent_at"]).astimezone(UTC),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What the person is told, in Markdown, before any platform's formatting.
+
+    Attributes:
+        kind: `answer`, `notice` (limited, not allowed, too long, a command's receipt) or `failure`.
+        markdown: the text.
+        private: in a group only the asker should see it.
+    """
+
+    kind: Literal["answer", "notice", "failure"]
+    markdown: str
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One message of ours, formatted and short enough for its platform.
+
+    Attributes:
+        text: never empty.
+        entities: Telegram's MessageEntity objects as JSON records, offsets in UTF-16 units; else empty.
+    """
+
+    text: str
+    entities: tuple[dict[str, Any], ...] = ()

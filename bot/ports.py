@@ -1,0 +1,412 @@
+"""What the core asks of the outside: small protocols, each written from its user's need.
+
+Stores, clients and adapters implement them; steps, the worker and delivery know nothing else of the world.
+All methods are coroutines unless they only compute. Any of them may raise the errors of `bot.errors` named in
+its docstring and no others; cancelling one loses nothing that was stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal, Protocol
+
+from bot.message import Conversation, Incoming, Language, Part, PersonId, PlaceId, Platform, ReplyTo, SentId
+from bot.turn import Exchange, Outcome, Passage, StoredAnswer
+
+# --- receiving --------------------------------------------------------------------------------------------
+
+Accepted = Literal["stored", "duplicate", "refused", "counted", "unaddressed"]
+"""`stored`: it waits in its mailbox. `duplicate`: seen before. `refused`: the mailbox is full; it waits as a
+refusal that will be spoken. `counted`: full, and the refusal waits already. `unaddressed`: a `follow` in a
+thread that is not ours."""
+
+
+class Gate(Protocol):
+    """Where receivers hand messages in."""
+
+    async def put(self, incoming: Incoming) -> Accepted:
+        """Store a message once. When this returns, the platform may be told that we have it.
+
+        Raises:
+            StoreUnavailable: nothing is certain; do not acknowledge, the platform will bring it again.
+        """
+        ...
+
+
+class Receiver(Protocol):
+    """A platform's inbound side."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Receive until `stop` is set; reconnect by itself; never raise for what the platform sends."""
+        ...
+
+    def not_ready(self) -> str | None:
+        """Why messages cannot reach us now, in a few words; None when they can."""
+        ...
+
+
+# --- the inbox, as the worker sees it -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A finished reply on its way out, as the ledger keeps it.
+
+    Attributes:
+        parts: what is sent, in order.
+        sent: what became of each part begun so far: the platform's id, or None while its sending is unsettled.
+        private: in a group only the asker should see it.
+        outcome: for the metrics.
+        remember: what settling writes into the history.
+        dead: why the message goes to the dead letters once the person has been told; empty otherwise.
+    """
+
+    parts: tuple[Part, ...]
+    sent: tuple[SentId | None, ...] = ()
+    private: bool = False
+    outcome: Outcome
+    remember: Exchange | None = None
+    dead: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A conversation leased to this worker, with the message at its head.
+
+    Attributes:
+        incoming: the message.
+        arrived_ms: when it was stored, Unix ms on Redis's clock.
+        token: proof of the lease; every later act on the turn is fenced by it.
+        full: the mailbox was full when it came: it is answered with a refusal.
+        attempts: exceptions this turn has had so far.
+        crashes: leases that ran out on this turn, this one not counted.
+        delivery: a reply that an earlier worker finished, to be completed as it is.
+        history: newest exchanges of the conversation, oldest first.
+        told_waiting: the person has had the word that it takes longer.
+    """
+
+    incoming: Incoming
+    arrived_ms: int
+    token: str
+    full: bool = False
+    attempts: int = 0
+    crashes: int = 0
+    delivery: Delivery | None = None
+    history: tuple[Exchange, ...] = ()
+    told_waiting: bool = False
+
+
+class Inbox(Protocol):
+    """Mailboxes of conversations; every method is one atomic act that may safely run twice."""
+
+    async def claim(self, token: str) -> Claimed | None:
+        """Lease the earliest due conversation; None if nothing is due."""
+        ...
+
+    async def next_due(self) -> timedelta | None:
+        """How long until a conversation falls due; None if all mailboxes are empty."""
+        ...
+
+    async def renew(self, claims: Sequence[Claimed]) -> frozenset[str]:
+        """Prolong leases; returns the tokens that still hold."""
+        ...
+
+    async def defer(self, claimed: Claimed, delay: timedelta, *, error: bool = False) -> bool:
+        """Give the conversation back, due after `delay`; `error` counts an attempt. False: no longer ours."""
+        ...
+
+    async def record(
+        self,
+        claimed: Claimed,
+        delivery: Delivery,
+        *,
+        sending: int | None = None,
+        sent: tuple[int, SentId] | None = None,
+    ) -> bool:
+        """Write to the ledger: the reply itself at first, then the id of a part sent and the part sent next.
+
+        False: the lease is lost; send nothing more.
+        """
+        ...
+
+    async def tell_waiting(self, claimed: Claimed) -> bool:
+        """Mark that the person gets the word of waiting; True to exactly one caller per turn."""
+        ...
+
+    async def settle(self, claimed: Claimed, remember: Exchange | None) -> Literal["settled", "done", "lost"]:
+        """End the turn and remember it. `done`: it had ended before. `lost`: the lease is another's."""
+        ...
+
+    async def bury(self, claimed: Claimed, reason: str) -> Literal["settled", "done", "lost"]:
+        """Move the message to the dead letters, with the reason, never with a secret in it."""
+        ...
+
+
+# --- limits, history, forgetting ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Of the limiter: the same for the same message, however often it is asked.
+
+    Attributes:
+        allowed: go on.
+        retry_after: how long until a message would be accepted; zero if allowed.
+        tell: this is the first refusal of the window: say so.
+    """
+
+    allowed: bool
+    retry_after: timedelta = timedelta(0)
+    tell: bool = False
+
+
+class Limiter(Protocol):
+    """Never more than N accepted messages of a person in any window."""
+
+    async def decide(self, rule: str, person: PersonId, message: str, arrived_ms: int) -> Decision:
+        """Decide about a message under the named rule (`messages`, `commands`, `refusals`)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What /forget erased."""
+
+    conversations: int
+    exchanges: int
+    answers: int
+    dead_letters: int
+
+
+class Forgetting(Protocol):
+    """Erasing, as of a moment: what arrived before it is not kept by any later act either."""
+
+    async def reset(self, conversation: Conversation, at_ms: int) -> None:
+        """Forget the history of one conversation."""
+        ...
+
+    async def reset_person_in(self, place: PlaceId, person: PersonId, at_ms: int) -> None:
+        """Forget the histories of one person in one channel, all threads."""
+        ...
+
+    async def reset_place(self, place: PlaceId, at_ms: int) -> None:
+        """Forget everybody's histories in one channel."""
+        ...
+
+    async def forget(self, person: PersonId, at_ms: int) -> Receipt:
+        """Erase all that is stored about a person."""
+        ...
+
+
+# --- knowledge and answers --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Result of a search.
+
+    Attributes:
+        passages: best first, at most the number asked for; empty if nothing is near enough.
+        epoch: of the knowledge base, read before the search.
+    """
+
+    passages: tuple[Passage, ...]
+    epoch: int
+
+
+class Knowledge(Protocol):
+    """The team's documents."""
+
+    async def search(self, question: str, language: Language, k: int) -> Found:
+        """The best passages for a question, those in the asker's language preferred among copies."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A stored answer; `current` if its epoch is the knowledge base's own, so that it may be served as it is."""
+
+    answer: StoredAnswer
+    current: bool
+
+
+Lead = Literal["lead", "alone", "wait"]
+"""`lead`: answer it, others wait for you. `alone`: answer it, nobody waits. `wait`: another is answering it."""
+
+
+class Answers(Protocol):
+    """Answers given before, by scope and question."""
+
+    async def find(self, key: str, claim: str) -> Hit | Lead:
+        """A stored answer, or who answers now. Repeated by the same claim it says the same."""
+        ...
+
+    async def renew_lead(self, key: str, claim: str) -> None:
+        """Keep others waiting a little longer."""
+        ...
+
+    async def store(self, key: str, claim: str, answer: StoredAnswer, asker: Conversation, arrived_ms: int) -> bool:
+        """Store an answer and free those who wait. False: the asker was forgotten since; nothing is kept."""
+        ...
+
+    async def free(self, key: str, claim: str) -> None:
+        """The leader has no answer to share: all who wait ask for themselves."""
+        ...
+
+
+# --- the model ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelMessage:
+    """One message of a chat completion request."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """A whole answer of the model.
+
+    Attributes:
+        text: Markdown.
+        complete: `finish_reason` was `stop`; only then may it be stored.
+        prompt_tokens: as the server counted, 0 if it did not say.
+        completion_tokens: likewise.
+    """
+
+    text: str
+    complete: bool
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class Model(Protocol):
+    """A chat model, or None in the composition where none is configured."""
+
+    async def complete(self, messages: Sequence[ModelMessage]) -> Completion:
+        """Ask the model.
+
+        Raises:
+            ModelUnavailable: no whole answer within the deadline and the retries.
+        """
+        ...
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors; its name (`usem3-512`) stands in index names."""
+
+    @property
+    def name(self) -> str:
+        """Model and dimension."""
+        ...
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a vector."""
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> list[bytes]:
+        """Each text's vector: float32 little-endian, shape `(dimensions,)`, L2-normalised, as bytes.
+
+        Raises:
+            EmbeddingUnavailable: no vectors now.
+        """
+        ...
+
+
+# --- sending ----------------------------------------------------------------------------------------------------
+
+
+class Messenger(Protocol):
+    """A platform's outbound side."""
+
+    def format(self, markdown: str) -> tuple[Part, ...]:
+        """Markdown as the platform's own messages, each within its limits; at least one, nothing left out."""
+        ...
+
+    async def send(self, to: ReplyTo, part: Part, *, key: str, first: bool, private: bool) -> SentId:
+        """Send one part.
+
+        Args:
+            to: where.
+            part: what.
+            key: identity of this part of this turn, for finding it again.
+            first: the first part of a reply; it quotes what it answers.
+            private: in a group, show it to the asker alone where the platform can.
+
+        Raises:
+            SendRefused, SendLimited, SendFailed, SendUnknown: see `bot.errors`.
+        """
+        ...
+
+    async def find(self, to: ReplyTo, key: str) -> SentId | None:
+        """Our own message of that key, if the platform lets us look; None if it does not or there is none."""
+        ...
+
+    async def typing(self, to: ReplyTo) -> None:
+        """Show that an answer is being written, for a few seconds. Never raises a SendError."""
+        ...
+
+
+class OutboundBudget(Protocol):
+    """How fast we may send, shared by all workers."""
+
+    async def take(self, platform: Platform, to: ReplyTo, *, group: bool) -> timedelta:
+        """Take one send from the budget; zero if it may go now, else how long to wait (nothing is taken)."""
+        ...
+
+    async def close(self, platform: Platform, to: ReplyTo, retry_after: timedelta) -> None:
+        """The platform asked us to wait: nobody sends into that chat until then."""
+        ...
+
+
+class PageBox(Protocol):
+    """Replies waiting for a chat page or a terminal to fetch them."""
+
+    async def append(self, channel: str, key: str, text: str) -> SentId:
+        """Add a message; the same key again adds nothing and returns the same id."""
+        ...
+
+    async def read(self, channel: str, after: str, wait: timedelta) -> list[tuple[SentId, str]]:
+        """Messages after an id (`0`: from the start), oldest first; waits up to `wait` for the first."""
+        ...
+
+
+# --- watching ---------------------------------------------------------------------------------------------------
+
+
+class Meter(Protocol):
+    """Counters and timings; never blocks, never raises."""
+
+    def received(self, platform: Platform, accepted: str) -> None:
+        """A platform's event was handed in (an `Accepted`), passed over (`ignored`) or unreadable (`malformed`)."""
+        ...
+
+    def settled(self, platform: Platform, outcome: str, seconds: float) -> None:
+        """A message ended, so long after its arrival; `outcome` is an `Outcome` or `undeliverable`."""
+        ...
+
+    def step(self, name: str, seconds: float) -> None:
+        """A step ran."""
+        ...
+
+    def model(self, result: Literal["ok", "truncated", "failed"], seconds: float, prompt: int, completion: int) -> None:
+        """The model was called; tokens as counted by the server."""
+        ...
+
+    def reuse(self, result: Literal["hit", "confirmed", "stale", "miss", "unfit"]) -> None:
+        """The answer store was asked, or not, the question being unfit."""
+        ...
+
+    def refused(self, rule: str) -> None:
+        """The limiter refused."""
+        ...
+
+    def sent(self, platform: Platform, result: Literal["ok", "limited", "refused", "failed", "unknown"]) -> None:
+        """A message of ours was sent, or not."""
+        ...

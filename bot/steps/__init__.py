@@ -1,0 +1,1 @@
+"""The steps of the pipeline, one per file; their order stands in `bot/app.py`."""

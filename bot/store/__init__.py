@@ -1,0 +1,1 @@
+"""Everything Redis: one port per file, one Lua file per atomic act."""

@@ -1,0 +1,130 @@
+"""Every Redis key, built here and nowhere else.
+
+`{p3}` is the hash tag of inbox partition 3: all of a conversation's inbox keys lie in its partition's slot, so
+that each act on it is one script. `{kb:main}` is that of a knowledge base: its passages, its index and the
+answers built on it lie together. TTLs are named here and set by the scripts that write; keys without one are in
+`PERMANENT`, the only list of its kind.
+"""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+from bot.message import ConversationId, PersonId, PlaceId
+
+PREFIX = "fd"
+
+
+def partition_of(conversation: ConversationId, partitions: int) -> int:
+    """The partition a conversation lives in, the same on every machine (CRC-32 of the id)."""
+    return crc32(conversation.encode()) % partitions
+
+
+def partitions() -> str:
+    """STRING, no TTL: the number of partitions, fixed at first start."""
+    return f"{PREFIX}:partitions"
+
+
+# --- inbox, partition p -----------------------------------------------------------------------------------------
+
+
+def inbox(partition: int) -> str:
+    """Prefix of all keys of a partition; the scripts build their keys from it.
+
+    `:due` ZSET conversation → Unix ms when it may next be claimed; no TTL.
+    `:mail:<conversation>` LIST of message ids, oldest first; no TTL, gone when empty.
+    `:body:<conversation>` HASH message id → record; no TTL, gone when empty.
+    `:turn:<conversation>` HASH, the open turn: `id token attempts crashes told reply s<k>`; gone when settled.
+    `:claim:<token>` STRING conversation; lives one lease.
+    `:seen:<hour>` SET of message ids by the platform's hour; lives `SEEN_MS` after the last addition.
+    `:history:<conversation>` LIST of exchanges, newest last; TTL `history.ttl`, renewed by use.
+    `:thread:<conversation>` STRING, the thread is ours for this person; TTL `history.ttl`, renewed by use.
+    `:mark:<c|u|p>:<id>` STRING, Unix ms of the last /reset or /forget of a conversation, user or place; `MARK_MS`.
+    `:dead` ZSET message id → Unix ms of burial; entries older than `DEAD_MS` are taken out by each burial.
+    `:dead:<message id>` HASH `record reason conversation at`; TTL `DEAD_MS`.
+    `:deadof:<person>` SET of message ids; TTL `DEAD_MS`.
+    """
+    return f"{PREFIX}:{{p{partition}}}"
+
+
+def doorbell() -> str:
+    """Pub/sub channel, rung by `put` and by whatever makes a conversation due; a missed ring costs one poll."""
+    return f"{PREFIX}:doorbell"
+
+
+SEEN_MS = 26 * 3600 * 1000
+"""Longer than Telegram's 24 h of redelivery; shorter would answer a late redelivery twice."""
+DEAD_MS = 7 * 24 * 3600 * 1000
+"""How long an operator can look at a dead letter and retry it."""
+MARK_MS = DEAD_MS + 24 * 3600 * 1000
+"""Longer than any message from before a /forget can come back as a dead letter."""
+
+
+# --- people and places ------------------------------------------------------------------------------------------
+
+
+def person_conversations(person: PersonId) -> str:
+    """ZSET conversation id → Unix ms last written; TTL `INDEX_MS`, renewed by use. Read by /forget."""
+    return f"{PREFIX}:conversations:u:{{{person}}}"
+
+
+def place_conversations(place: PlaceId) -> str:
+    """ZSET conversation id → Unix ms last written; TTL `INDEX_MS`, renewed by use. Read by `/reset channel`."""
+    return f"{PREFIX}:conversations:p:{{{place}}}"
+
+
+INDEX_MS = 90 * 24 * 3600 * 1000
+"""Longer than anything the index leads to lives (histories, dead letters)."""
+
+
+def limit(rule: str, person: PersonId) -> str:
+    """ZSET message id → Unix ms, accepted messages within the longest window; TTL that window.
+
+    `:refused` HASH message id → `<retry_ms>` or `0`, refusals of the current window, and `until`; same TTL.
+    """
+    return f"{PREFIX}:limit:{rule}:{{{person}}}"
+
+
+def outbound(platform: str, workspace: str) -> str:
+    """Prefix of the send budgets of one bot, all in one slot: `:bot`, `:chat:<channel>` HASH `tokens at closed`.
+
+    TTL: the time after which a bucket is full again.
+    """
+    return f"{PREFIX}:{{out:{platform}:{workspace}}}"
+
+
+def page_box(channel: str) -> str:
+    """STREAM of replies to a chat page or terminal, at most 200; `:keys` HASH key → id. TTL a day."""
+    return f"{PREFIX}:box:{{{channel}}}"
+
+
+# --- knowledge bases --------------------------------------------------------------------------------------------
+
+
+def kb(name: str) -> str:
+    """Prefix of a knowledge base; everything in it lies in one slot.
+
+    `:epoch` STRING integer, rises with every change of any document; no TTL.
+    `:documents` HASH path → JSON `version sha256 title passages embedder`; no TTL.
+    `:p:<embedder>:<document hash>:<version>:<n>` HASH, one passage; no TTL.
+    `:index:<embedder>` RediSearch index over the passages of that embedder.
+    `:answer:<key>` HASH, a stored answer; TTL `answers.ttl`.
+    `:lead:<key>` STRING, the claim that is answering, or `free`; TTL seconds.
+    `:asked:<person>` SET of answer keys; TTL `answers.ttl`.
+    `:mark:<c|u|p>:<id>` STRING, as in the inbox.
+    """
+    return f"{PREFIX}:{{kb:{name}}}"
+
+
+PERMANENT = (
+    f"{PREFIX}:partitions",
+    f"{PREFIX}:{{p*}}:due",
+    f"{PREFIX}:{{p*}}:mail:*",
+    f"{PREFIX}:{{p*}}:body:*",
+    f"{PREFIX}:{{p*}}:turn:*",
+    f"{PREFIX}:{{p*}}:dead",
+    f"{PREFIX}:{{kb:*}}:epoch",
+    f"{PREFIX}:{{kb:*}}:documents",
+    f"{PREFIX}:{{kb:*}}:p:*",
+)
+"""Glob patterns of the keys that carry no TTL: what waits to be answered, and the documents."""

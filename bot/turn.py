@@ -1,0 +1,152 @@
+"""One message's way through the pipeline: what is known so far, and what comes of it.
+
+Frozen: a step returns a new turn. The first step that sets `reply`, `silent` or `wait` ends the walk.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from bot.message import Incoming, Language, Reply
+
+Outcome = Literal[
+    "answered",  # the model's answer
+    "quoted",  # passages quoted: no model, or it is away
+    "reused",  # an answer given before
+    "command",  # a command's receipt
+    "limited",  # refused by the limiter, with or without a word
+    "refused",  # not allowed, too long, nothing we can read
+    "failed",  # the honest failure sentence
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One remembered turn: the person's words and our answer.
+
+    Attributes:
+        question: as written.
+        answer: Markdown, without the list of sources.
+        tokens: estimate for both together.
+    """
+
+    question: str
+    answer: str
+    tokens: int
+
+    def to_json(self) -> str:
+        """The record as history keeps it; `t` comes first, the script that trims reads it."""
+        return json.dumps(
+            {"t": self.tokens, "q": self.question, "a": self.answer},
+            ensure_ascii=False,
+            separators=(",", ":"),
+        )
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Exchange:
+        """The inverse of `to_json`.
+
+        Raises:
+            ValueError: not JSON.
+            KeyError: not the record of an exchange.
+        """
+        record = json.loads(text)
+        return cls(question=record["q"], answer=record["a"], tokens=record["t"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A piece of a document, as the search returned it.
+
+    Attributes:
+        id: stable name of the passage within its knowledge base and document version.
+        document: the path as ingested.
+        version: of the document; another version is another passage.
+        title: of the document.
+        place: headings that lead to it, joined by ` › `; empty at the top.
+        text: the passage itself: data, never an instruction.
+        language: of the text, as detected when ingested.
+        score: of the fused ranking, higher is better, in [0, 1].
+        cosine_distance: 1 - cosine, in [0, 2], lower is closer; None if only words found it.
+    """
+
+    id: str
+    document: str
+    version: str
+    title: str
+    place: str
+    text: str
+    language: Language
+    score: float
+    cosine_distance: float | None
+
+    @property
+    def reference(self) -> str:
+        """Id and version: what an answer depends on."""
+        return f"{self.id}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What is known of one message on its way.
+
+    Attributes:
+        incoming: the message.
+        arrived_ms: when it was stored, Unix ms on Redis's clock.
+        claim: the worker's claim token; names the leader of a single flight.
+        language: of the question; our own sentences use it too unless the operator fixed one.
+        history: earlier exchanges of this conversation, oldest first; empty until recalled.
+        question_key: key of the answer in the answer store; empty if the question is neither stored nor served.
+        storable: the answer may be stored for others.
+        epoch: of the knowledge base, read before the search; -1 until then.
+        passages: best first; empty until retrieved.
+        candidate: a stored answer of another epoch, good if the same passages are found again.
+        reply: what the person is told.
+        silent: settled without a further word: a refusal after the first of its window.
+        wait: come back later; nothing is told.
+        remember: what settling writes into the history.
+        outcome: for the metrics.
+    """
+
+    incoming: Incoming
+    arrived_ms: int
+    claim: str
+    language: Language
+    history: tuple[Exchange, ...] = ()
+    question_key: str = ""
+    storable: bool = False
+    epoch: int = -1
+    passages: tuple[Passage, ...] = ()
+    candidate: StoredAnswer | None = None
+    reply: Reply | None = None
+    silent: bool = False
+    wait: timedelta | None = None
+    remember: Exchange | None = None
+    outcome: Outcome = "answered"
+
+    @property
+    def ended(self) -> bool:
+        """A step has decided; those after it are passed over."""
+        return self.reply is not None or self.silent or self.wait is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAnswer:
+    """An answer given before, and what it depends on.
+
+    Attributes:
+        markdown: the reply as shown, sources included.
+        answer: the reply without the list of sources, as history keeps it.
+        epoch: of the knowledge base it was last good for.
+        references: `Passage.reference` of every passage it was given.
+        tokens: estimate for question and answer, as history counts them.
+    """
+
+    markdown: str
+    answer: str
+    epoch: int
+    references: frozenset[str]
+    tokens: int
