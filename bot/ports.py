@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, Protocol
 
-from bot.message import Conversation, Incoming, Language, Part, PersonId, PlaceId, Platform, ReplyTo, SentId
+from bot.message import Conversation, Incoming, Language, MessageId, Part, PersonId, PlaceId, Platform, ReplyTo, SentId
 from bot.turn import Exchange, Outcome, Passage, StoredAnswer
 
 # --- receiving --------------------------------------------------------------------------------------------
@@ -121,12 +121,12 @@ class Inbox(Protocol):
     async def record(
         self,
         claimed: Claimed,
-        delivery: Delivery,
+        delivery: Delivery | None = None,
         *,
-        sending: int | None = None,
         sent: tuple[int, SentId] | None = None,
+        sending: int | None = None,
     ) -> bool:
-        """Write to the ledger: the reply itself at first, then the id of a part sent and the part sent next.
+        """Write to the ledger: the reply itself at first, the id of a part just sent, the part sent next.
 
         False: the lease is lost; send nothing more.
         """
@@ -240,19 +240,28 @@ Lead = Literal["lead", "alone", "wait"]
 class Answers(Protocol):
     """Answers given before, by scope and question."""
 
-    async def find(self, key: str, claim: str) -> Hit | Lead:
-        """A stored answer, or who answers now. Repeated by the same claim it says the same."""
+    async def find(self, key: str, leader: MessageId, *, stale: int = -1) -> Hit | Lead:
+        """A stored answer, or who answers now. Repeated by the same message it says the same.
+
+        An entry of epoch `stale` or older was found to be no longer good: it is dropped.
+        """
         ...
 
-    async def renew_lead(self, key: str, claim: str) -> None:
+    async def confirm(self, key: str, answer: StoredAnswer, epoch: int) -> bool:
+        """The same passages were found in this epoch: the entry is good for it. False: it is gone by now."""
+        ...
+
+    async def renew_lead(self, key: str, leader: MessageId) -> None:
         """Keep others waiting a little longer."""
         ...
 
-    async def store(self, key: str, claim: str, answer: StoredAnswer, asker: Conversation, arrived_ms: int) -> bool:
+    async def store(
+        self, key: str, leader: MessageId, answer: StoredAnswer, asker: Conversation, arrived_ms: int
+    ) -> bool:
         """Store an answer and free those who wait. False: the asker was forgotten since; nothing is kept."""
         ...
 
-    async def free(self, key: str, claim: str) -> None:
+    async def free(self, key: str, leader: MessageId) -> None:
         """The leader has no answer to share: all who wait ask for themselves."""
         ...
 
@@ -356,11 +365,11 @@ class Messenger(Protocol):
 class OutboundBudget(Protocol):
     """How fast we may send, shared by all workers."""
 
-    async def take(self, platform: Platform, to: ReplyTo, *, group: bool) -> timedelta:
+    async def take(self, conversation: Conversation, *, group: bool) -> timedelta:
         """Take one send from the budget; zero if it may go now, else how long to wait (nothing is taken)."""
         ...
 
-    async def close(self, platform: Platform, to: ReplyTo, retry_after: timedelta) -> None:
+    async def close(self, conversation: Conversation, retry_after: timedelta) -> None:
         """The platform asked us to wait: nobody sends into that chat until then."""
         ...
 

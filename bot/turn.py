@@ -96,11 +96,10 @@ class Turn:
     Attributes:
         incoming: the message.
         arrived_ms: when it was stored, Unix ms on Redis's clock.
-        claim: the worker's claim token; names the leader of a single flight.
         language: of the question; our own sentences use it too unless the operator fixed one.
         history: earlier exchanges of this conversation, oldest first; empty until recalled.
-        question_key: key of the answer in the answer store; empty if the question is neither stored nor served.
-        storable: the answer may be stored for others.
+        question_key: key of the answer in the answer store; empty if none is served for this question.
+        leads: others wait for the answer to this question, or may: it is to be stored or given up.
         epoch: of the knowledge base, read before the search; -1 until then.
         passages: best first; empty until retrieved.
         candidate: a stored answer of another epoch, good if the same passages are found again.
@@ -113,11 +112,10 @@ class Turn:
 
     incoming: Incoming
     arrived_ms: int
-    claim: str
     language: Language
     history: tuple[Exchange, ...] = ()
     question_key: str = ""
-    storable: bool = False
+    leads: bool = False
     epoch: int = -1
     passages: tuple[Passage, ...] = ()
     candidate: StoredAnswer | None = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from zlib import crc32
 
-from bot.message import ConversationId, PersonId, PlaceId
+from bot.message import ConversationId, PersonId
 
 PREFIX = "fd"
 
@@ -39,6 +39,8 @@ def inbox(partition: int) -> str:
     `:seen:<hour>` SET of message ids by the platform's hour; lives `SEEN_MS` after the last addition.
     `:history:<conversation>` LIST of exchanges, newest last; TTL `history.ttl`, renewed by use.
     `:thread:<conversation>` STRING, the thread is ours for this person; TTL `history.ttl`, renewed by use.
+    `:of:<u|p>:<id>` ZSET conversation → Unix ms of its last message, of a user or a place; TTL `INDEX_MS` or
+        longer, renewed by use.
     `:mark:<c|u|p>:<id>` STRING, Unix ms of the last /reset or /forget of a conversation, user or place; `MARK_MS`.
     `:dead` ZSET message id → Unix ms of burial; entries older than `DEAD_MS` are taken out by each burial.
     `:dead:<message id>` HASH `record reason conversation at`; TTL `DEAD_MS`.
@@ -56,25 +58,13 @@ SEEN_MS = 26 * 3600 * 1000
 """Longer than Telegram's 24 h of redelivery; shorter would answer a late redelivery twice."""
 DEAD_MS = 7 * 24 * 3600 * 1000
 """How long an operator can look at a dead letter and retry it."""
+INDEX_MS = 90 * 24 * 3600 * 1000
+"""Longer than anything the indexes lead to lives (histories, dead letters); else /forget would miss it."""
 MARK_MS = DEAD_MS + 24 * 3600 * 1000
 """Longer than any message from before a /forget can come back as a dead letter."""
 
 
-# --- people and places ------------------------------------------------------------------------------------------
-
-
-def person_conversations(person: PersonId) -> str:
-    """ZSET conversation id → Unix ms last written; TTL `INDEX_MS`, renewed by use. Read by /forget."""
-    return f"{PREFIX}:conversations:u:{{{person}}}"
-
-
-def place_conversations(place: PlaceId) -> str:
-    """ZSET conversation id → Unix ms last written; TTL `INDEX_MS`, renewed by use. Read by `/reset channel`."""
-    return f"{PREFIX}:conversations:p:{{{place}}}"
-
-
-INDEX_MS = 90 * 24 * 3600 * 1000
-"""Longer than anything the index leads to lives (histories, dead letters)."""
+# --- people and bots --------------------------------------------------------------------------------------------
 
 
 def limit(rule: str, person: PersonId) -> str:
@@ -96,6 +86,11 @@ def outbound(platform: str, workspace: str) -> str:
 def page_box(channel: str) -> str:
     """STREAM of replies to a chat page or terminal, at most 200; `:keys` HASH key → id. TTL a day."""
     return f"{PREFIX}:box:{{{channel}}}"
+
+
+def page_box_keys(channel: str) -> tuple[str, str]:
+    """Both keys of a page box."""
+    return page_box(channel), f"{page_box(channel)}:keys"
 
 
 # --- knowledge bases --------------------------------------------------------------------------------------------

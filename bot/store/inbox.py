@@ -1,0 +1,268 @@
+"""The inbox: a mailbox per conversation, leased to one worker at a time.
+
+Conversations are spread over partitions by hash; all keys of one lie in its partition's slot (see
+`bot.store.keys.inbox`), so that each method is one script and one round trip, atomic and safe to run twice. The
+scripts in `lua/` say what they touch and what a crash before or after them means.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, timedelta
+from itertools import chain
+from typing import Literal, cast
+
+from redis.asyncio import Redis
+
+from bot.errors import StartError
+from bot.message import Incoming, SentId
+from bot.ports import Accepted, Claimed, Delivery
+from bot.store import keys
+from bot.store.client import translated
+from bot.store.ledger import claimed_from, delivery_to_json
+from bot.store.scripts import Scripts, milliseconds
+from bot.turn import Exchange
+
+End = Literal["settled", "done", "lost"]
+
+
+class RedisInbox:
+    """Implements the ports `Gate` and `Inbox`.
+
+    Args:
+        redis: a bytes client.
+        scripts: on the same server.
+        partitions: as fixed by `fix_partitions`.
+        lease: how long a claim holds without renewal.
+        max_waiting: messages that may wait in a mailbox; the next one is refused.
+        max_turns: exchanges kept of a conversation.
+        max_tokens: tokens kept of a conversation.
+        history_ttl: life of a history after its last use.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        scripts: Scripts,
+        *,
+        partitions: int,
+        lease: timedelta,
+        max_waiting: int,
+        max_turns: int,
+        max_tokens: int,
+        history_ttl: timedelta,
+    ) -> None:
+        self._redis = redis
+        self._scripts = scripts
+        self._partitions = partitions
+        self._lease_ms = milliseconds(lease)
+        self._max_waiting = max_waiting
+        self._max_turns = max_turns
+        self._max_tokens = max_tokens
+        self._history_ms = milliseconds(history_ttl)
+        self._turn_of_partition = 0
+
+    async def put(self, incoming: Incoming) -> Accepted:
+        """Store a message once; see `put.lua`. One round trip.
+
+        Raises:
+            StoreUnavailable: nothing is certain; the platform must not be told that we have it.
+        """
+        conversation = incoming.conversation
+        answer = await self._scripts.run(
+            "put",
+            [self._prefix(incoming)],
+            conversation.id,
+            incoming.id,
+            incoming.to_json(),
+            int(incoming.sent_at.astimezone(UTC).timestamp()) // 3600,
+            incoming.addressing,
+            self._max_waiting,
+            keys.SEEN_MS,
+            self._history_ms,
+            conversation.person,
+            conversation.place,
+            max(keys.INDEX_MS, self._history_ms),
+            keys.doorbell(),
+            self._scripts.now,
+        )
+        return cast("Accepted", cast("bytes", answer).decode())
+
+    async def claim(self, token: str) -> Claimed | None:
+        """Lease the earliest due conversation; see `claim.lua`. Partitions are asked in turn, one round trip each.
+
+        Raises:
+            StoreUnavailable: nothing is certain; claim again with the same token.
+        """
+        for offset in range(self._partitions):
+            partition = (self._turn_of_partition + offset) % self._partitions
+            answer = await self._scripts.run(
+                "claim",
+                [keys.inbox(partition)],
+                token,
+                self._lease_ms,
+                self._max_turns,
+                self._history_ms,
+                self._scripts.now,
+            )
+            if answer is not None:
+                self._turn_of_partition = (partition + 1) % self._partitions
+                return claimed_from(cast("list[object]", answer), token)
+        return None
+
+    async def next_due(self) -> timedelta | None:
+        """How long until a conversation falls due, at least zero; None if every mailbox is empty.
+
+        One round trip for the clock and the earliest entry of each partition.
+
+        Raises:
+            StoreUnavailable: Redis did not answer.
+        """
+        with translated("next_due"):
+            async with self._redis.pipeline(transaction=False) as pipe:
+                pipe.time()
+                for partition in range(self._partitions):
+                    pipe.zrange(f"{keys.inbox(partition)}:due", 0, 0, withscores=True)
+                (seconds, micros), *heads = await pipe.execute()
+        now_ms = seconds * 1000 + micros // 1000
+        scores = [float(head[0][1]) for head in heads if head]
+        return timedelta(milliseconds=max(0.0, min(scores) - now_ms)) if scores else None
+
+    async def renew(self, claims: Sequence[Claimed]) -> frozenset[str]:
+        """Prolong leases; see `renew.lua`. One round trip for each partition among the claims.
+
+        Returns:
+            The tokens that still hold.
+
+        Raises:
+            StoreUnavailable: some may have been prolonged.
+        """
+        pairs: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for claimed in claims:
+            pairs[self._prefix(claimed.incoming)].append((claimed.incoming.conversation.id, claimed.token))
+        held: set[str] = set()
+        for prefix, leases in pairs.items():
+            answer = await self._scripts.run("renew", [prefix], self._lease_ms, self._scripts.now, *chain(*leases))
+            held.update(token.decode() for token in cast("list[bytes]", answer))
+        return frozenset(held)
+
+    async def defer(self, claimed: Claimed, delay: timedelta, *, error: bool = False) -> bool:
+        """Give the conversation back; see `defer.lua`. One round trip.
+
+        Raises:
+            StoreUnavailable: if it was not given back, its lease runs out.
+        """
+        answer = await self._scripts.run(
+            "defer",
+            [self._prefix(claimed.incoming)],
+            claimed.incoming.conversation.id,
+            claimed.token,
+            milliseconds(delay),
+            int(error),
+            keys.doorbell(),
+            self._scripts.now,
+        )
+        return answer == 1
+
+    async def record(
+        self,
+        claimed: Claimed,
+        delivery: Delivery | None = None,
+        *,
+        sent: tuple[int, SentId] | None = None,
+        sending: int | None = None,
+    ) -> bool:
+        """Write to the ledger; see `record.lua`. One round trip.
+
+        Raises:
+            StoreUnavailable: it may have been written; write it again before sending.
+        """
+        answer = await self._scripts.run(
+            "record",
+            [self._prefix(claimed.incoming)],
+            claimed.incoming.conversation.id,
+            claimed.token,
+            "" if delivery is None else delivery_to_json(delivery),
+            "" if sent is None else sent[0],
+            "" if sent is None else sent[1],
+            "" if sending is None else sending,
+        )
+        return answer == 1
+
+    async def tell_waiting(self, claimed: Claimed) -> bool:
+        """Book the word of waiting; see `tell_waiting.lua`. One round trip.
+
+        Raises:
+            StoreUnavailable: it may have been booked.
+        """
+        answer = await self._scripts.run(
+            "tell_waiting", [self._prefix(claimed.incoming)], claimed.incoming.conversation.id, claimed.token
+        )
+        return answer == 1
+
+    async def settle(self, claimed: Claimed, remember: Exchange | None) -> End:
+        """End the turn and remember it; see `settle.lua`. One round trip.
+
+        Raises:
+            StoreUnavailable: it may have been settled; settle again.
+        """
+        conversation = claimed.incoming.conversation
+        answer = await self._scripts.run(
+            "settle",
+            [self._prefix(claimed.incoming)],
+            conversation.id,
+            claimed.incoming.id,
+            claimed.token,
+            conversation.person,
+            conversation.place,
+            "" if remember is None else remember.to_json(),
+            self._max_turns,
+            self._max_tokens,
+            self._history_ms,
+            keys.doorbell(),
+            self._scripts.now,
+        )
+        return cast("End", cast("bytes", answer).decode())
+
+    async def bury(self, claimed: Claimed, reason: str) -> End:
+        """Move the message to the dead letters; see `bury.lua`. One round trip.
+
+        Raises:
+            StoreUnavailable: it may have been buried; bury again.
+        """
+        conversation = claimed.incoming.conversation
+        answer = await self._scripts.run(
+            "bury",
+            [self._prefix(claimed.incoming)],
+            conversation.id,
+            claimed.incoming.id,
+            claimed.token,
+            conversation.person,
+            conversation.place,
+            reason,
+            keys.DEAD_MS,
+            keys.doorbell(),
+            self._scripts.now,
+        )
+        return cast("End", cast("bytes", answer).decode())
+
+    def _prefix(self, incoming: Incoming) -> str:
+        return keys.inbox(keys.partition_of(incoming.conversation.id, self._partitions))
+
+
+async def fix_partitions(redis: Redis, partitions: int) -> None:
+    """Fix the number of partitions at first start: SET NX and GET, one key without TTL.
+
+    Raises:
+        StartError: another number was fixed before; conversations would be looked for in the wrong place.
+        StoreUnavailable: Redis did not answer.
+    """
+    with translated("fix_partitions"):
+        await redis.set(keys.partitions(), partitions, nx=True)
+        fixed = int(await redis.get(keys.partitions()) or 0)
+    if fixed != partitions:
+        raise StartError(
+            f"inbox.partitions is {partitions}, but this Redis was started with {fixed}. "
+            f"Set it back to {fixed}: messages wait in the partitions they were stored in."
+        )

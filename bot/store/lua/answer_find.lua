@@ -1,0 +1,29 @@
+-- Look an answer up, or settle who gives it.
+--
+-- KEYS[1]  prefix of the knowledge base
+-- ARGV[1]  key of scope and question
+-- ARGV[2]  message id of the asker: the leader's name
+-- ARGV[3]  life of the leader's mark, ms
+-- ARGV[4]  an entry of this epoch or an older one is stale and dropped; -1: none is
+-- Returns  { 'hit', current epoch, fields and values } or { 'lead' | 'alone' | 'wait' }
+--
+-- One round trip and one script, because of many who ask the same at once exactly one must lead. The same message
+-- asking again leads again. O(1).
+
+local prefix, key, me = KEYS[1], ARGV[1], ARGV[2]
+local lead_ms, stale = tonumber(ARGV[3]), tonumber(ARGV[4])
+
+local entry = prefix .. ':answer:' .. key
+local epoch = tonumber(redis.call('HGET', entry, 'epoch') or '-1')
+if epoch > stale then
+  return { 'hit', tonumber(redis.call('GET', prefix .. ':epoch') or '0'), redis.call('HGETALL', entry) }
+end
+redis.call('DEL', entry)
+
+local lead = prefix .. ':lead:' .. key
+local leader = redis.call('GET', lead)
+if not leader or leader == me then
+  redis.call('SET', lead, me, 'PX', lead_ms)
+  return { 'lead' }
+end
+return { leader == 'free' and 'alone' or 'wait' }

@@ -1,0 +1,64 @@
+-- Lease the earliest due conversation to a worker.
+--
+-- KEYS[1]  prefix of the inbox partition
+-- ARGV[1]  token, the caller's own and new: proof of the lease
+-- ARGV[2]  lease, ms
+-- ARGV[3]  exchanges of history to return, >= 0
+-- ARGV[4]  life of a history after its last use, ms
+-- ARGV[5]  now, Unix ms; '' in production
+-- Returns  nil if nothing is due, else
+--          { conversation, body of the head message, fields and values of its turn, exchanges oldest first }
+--          where a body is '<arrived_ms>:<full>:<json>' and an exchange '<arrived_ms>:<json>'
+--
+-- Asked again with the same token within its lease, it returns the same conversation. A lease that ran out shows as a
+-- conversation that is due again: the crash was booked when it was claimed, and is taken back by whatever ends the
+-- claim in order. Atomic, because two workers must never hold one conversation. O(log n) in the partition's
+-- conversations, plus one step for each emptied mailbox it clears away.
+
+local prefix, token = KEYS[1], ARGV[1]
+local lease_ms, exchanges, history_ms = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local now = clock(ARGV[5])
+local due = prefix .. ':due'
+
+local function head_of(conversation)
+  local id = redis.call('LINDEX', prefix .. ':mail:' .. conversation, 0)
+  return id, id and redis.call('HGET', prefix .. ':body:' .. conversation, id)
+end
+
+local conversation = redis.call('GET', prefix .. ':claim:' .. token)
+local repeated = conversation and redis.call('HGET', prefix .. ':turn:' .. conversation, 'token') == token
+local id, body
+if repeated then
+  id, body = head_of(conversation)
+else
+  repeat
+    conversation = redis.call('ZRANGE', due, '-inf', now, 'BYSCORE', 'LIMIT', 0, 1)[1]
+    if not conversation then
+      return nil
+    end
+    id, body = head_of(conversation)
+    if not id then
+      redis.call('ZREM', due, conversation)
+    end
+  until id
+end
+
+local turn = prefix .. ':turn:' .. conversation
+if redis.call('HGET', turn, 'id') ~= id then
+  redis.call('DEL', turn)
+  redis.call('HSET', turn, 'id', id, 'attempts', 0, 'crashes', 0)
+end
+if not repeated then
+  redis.call('HINCRBY', turn, 'crashes', 1)
+end
+redis.call('HSET', turn, 'token', token)
+redis.call('SET', prefix .. ':claim:' .. token, conversation, 'PX', lease_ms)
+redis.call('ZADD', due, now + lease_ms, conversation)
+
+local history = prefix .. ':history:' .. conversation
+local recent = {}
+if exchanges > 0 then
+  recent = redis.call('LRANGE', history, -exchanges, -1)
+  redis.call('PEXPIRE', history, history_ms)
+end
+return { conversation, body, redis.call('HGETALL', turn), recent }

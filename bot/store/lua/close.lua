@@ -1,0 +1,14 @@
+-- The platform asked for a pause in a chat: nobody sends there until it is over.
+--
+-- KEYS[1]  prefix of the bot's budgets
+-- ARGV[1]  channel
+-- ARGV[2]  pause, ms, > 0
+-- ARGV[3]  now, Unix ms; '' in production
+-- Returns  Unix ms when it opens again
+--
+-- Atomic, because of two pauses the longer one holds. TTL: the pause. O(1).
+
+local key, now = KEYS[1] .. ':closed:' .. ARGV[1], clock(ARGV[3])
+local opens = math.max(tonumber(redis.call('GET', key) or '0'), now + tonumber(ARGV[2]))
+redis.call('SET', key, opens, 'PX', opens - now)
+return opens

@@ -1,0 +1,61 @@
+-- Store one message of a person, once.
+--
+-- KEYS[1]  prefix of the inbox partition; every key built from it lies in its slot
+-- ARGV[1]  conversation id
+-- ARGV[2]  message id, the same for every redelivery
+-- ARGV[3]  the message as JSON
+-- ARGV[4]  hour of the platform's date, Unix hours: the bucket of the seen mark
+-- ARGV[5]  direct | call | follow
+-- ARGV[6]  most messages that may wait in a mailbox, > 0
+-- ARGV[7]  life of a seen mark, ms
+-- ARGV[8]  life of a thread mark, ms
+-- ARGV[9]  person id
+-- ARGV[10] place id
+-- ARGV[11] life of an index entry, ms; longer than whatever it leads to
+-- ARGV[12] doorbell channel
+-- ARGV[13] now, Unix ms; '' in production
+-- Returns  stored | duplicate | refused | counted | unaddressed
+--
+-- Atomic, because the seen mark without the message would lose it, the message without the mark would double it, and
+-- a conversation that is not in the indexes of its person and place could not be forgotten.
+-- The bucket before is read too: an event without a date of its own is dated at its arrival, and its redelivery may
+-- fall into the next hour. O(log n) in the conversations of the partition.
+
+local prefix, conversation, id, record, hour, addressing = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local max_waiting, seen_ms, thread_ms = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local person, place, index_ms, doorbell = ARGV[9], ARGV[10], tonumber(ARGV[11]), ARGV[12]
+local now = clock(ARGV[13])
+
+local seen = prefix .. ':seen:' .. hour
+local seen_before = prefix .. ':seen:' .. string.format('%d', tonumber(hour) - 1)
+if redis.call('SISMEMBER', seen, id) == 1 or redis.call('SISMEMBER', seen_before, id) == 1 then
+  return 'duplicate'
+end
+
+local thread = prefix .. ':thread:' .. conversation
+if addressing == 'follow' and redis.call('EXISTS', thread) == 0 then
+  return 'unaddressed'
+end
+if addressing ~= 'direct' then
+  redis.call('SET', thread, '1', 'PX', thread_ms)
+end
+
+redis.call('SADD', seen, id)
+redis.call('PEXPIRE', seen, seen_ms)
+
+local mail = prefix .. ':mail:' .. conversation
+local waiting = redis.call('LLEN', mail)
+if waiting > max_waiting then
+  return 'counted'
+end
+local full = waiting == max_waiting
+for _, index in ipairs({ prefix .. ':of:u:' .. person, prefix .. ':of:p:' .. place }) do
+  redis.call('ZADD', index, 'GT', now, conversation)
+  redis.call('ZREMRANGEBYSCORE', index, '-inf', now - index_ms)
+  redis.call('PEXPIRE', index, index_ms)
+end
+redis.call('RPUSH', mail, id)
+redis.call('HSET', prefix .. ':body:' .. conversation, id, string.format('%d:%d:', now, full and 1 or 0) .. record)
+redis.call('ZADD', prefix .. ':due', 'NX', now, conversation)
+redis.call('PUBLISH', doorbell, '')
+return full and 'refused' or 'stored'

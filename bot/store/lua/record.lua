@@ -1,0 +1,32 @@
+-- Write to the ledger of an open turn.
+--
+-- KEYS[1]  prefix of the inbox partition
+-- ARGV[1]  conversation id
+-- ARGV[2]  token of the claim
+-- ARGV[3]  the finished reply as JSON; '' leaves what is there
+-- ARGV[4]  index of the part just sent, and
+-- ARGV[5]  the platform's id of it; both '' if none was
+-- ARGV[6]  index of the part whose sending begins now; '' if none does
+-- Returns  1, or 0 if the token does not hold: then nothing may be sent
+--
+-- One script, because "this one is out, that one goes next" must not tear: field s<k> is '' while part k is being
+-- sent and holds the platform's id afterwards. A finished reply is written once; a later one does not replace it.
+-- Twice is as once. O(1).
+
+local prefix, conversation, token, reply = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local sent, sent_id, sending = ARGV[4], ARGV[5], ARGV[6]
+
+local turn = prefix .. ':turn:' .. conversation
+if redis.call('HGET', turn, 'token') ~= token then
+  return 0
+end
+if reply ~= '' then
+  redis.call('HSETNX', turn, 'reply', reply)
+end
+if sent ~= '' then
+  redis.call('HSET', turn, 's' .. sent, sent_id)
+end
+if sending ~= '' then
+  redis.call('HSETNX', turn, 's' .. sending, '')
+end
+return 1
