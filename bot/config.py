@@ -151,20 +151,18 @@ def _validated(data: Tree, overrides: Mapping[str, str], problems: list[str]) ->
 
 def _take_out(data: Tree, location: tuple[int | str, ...]) -> str:
     """Drop the key that leads to the bad value; returns its dotted path. A bad entry takes its whole list along."""
-    mapping, key, path = data, location[0], [str(location[0])]
+    mapping, depth = data, 0
     below: object = data
-    for step in location:
-        if isinstance(below, dict) and step in below:
-            mapping, key = below, step
-            path = path if below is data else [*path, str(step)]
-            below = below[step]
+    for index, step in enumerate(location):
+        if isinstance(below, dict):
+            mapping, depth = below, index
+            below = below.get(step)
         elif isinstance(below, list) and isinstance(step, int) and isinstance(below[step], dict):
-            path.append(str(step))
             below = below[step]
         else:
             break
-    del mapping[str(key)]
-    return ".".join(path)
+    mapping.pop(str(location[depth]), None)
+    return ".".join(map(str, location[: depth + 1]))
 
 
 def _problem(details: ErrorDetails, overrides: Mapping[str, str]) -> str:
