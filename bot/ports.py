@@ -240,8 +240,10 @@ Lead = Literal["lead", "alone", "wait"]
 class Answers(Protocol):
     """Answers given before, by scope and question."""
 
-    async def find(self, key: str, leader: MessageId, *, stale: int = -1) -> Hit | Lead:
+    async def find(self, key: str, leader: MessageId | None, *, stale: int = -1) -> Hit | Lead:
         """A stored answer, or who answers now. Repeated by the same message it says the same.
+
+        Without a leader nobody is made to wait: the answer of this asker is not for others.
 
         An entry of epoch `stale` or older was found to be no longer good: it is dropped.
         """

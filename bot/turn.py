@@ -6,7 +6,7 @@ Frozen: a step returns a new turn. The first step that sets `reply`, `silent` or
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
 
@@ -21,6 +21,10 @@ Outcome = Literal[
     "refused",  # not allowed, too long, nothing we can read
     "failed",  # the honest failure sentence
 ]
+
+
+ASK_AGAIN = timedelta(milliseconds=500)
+"""How soon to look again while another worker answers the same question; shorter costs Redis, longer the person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,50 +94,8 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """What is known of one message on its way.
-
-    Attributes:
-        incoming: the message.
-        arrived_ms: when it was stored, Unix ms on Redis's clock.
-        language: of the question; our own sentences use it too unless the operator fixed one.
-        history: earlier exchanges of this conversation, oldest first; empty until recalled.
-        question_key: key of the answer in the answer store; empty if none is served for this question.
-        leads: others wait for the answer to this question, or may: it is to be stored or given up.
-        epoch: of the knowledge base, read before the search; -1 until then.
-        passages: best first; empty until retrieved.
-        candidate: a stored answer of another epoch, good if the same passages are found again.
-        reply: what the person is told.
-        silent: settled without a further word: a refusal after the first of its window.
-        wait: come back later; nothing is told.
-        remember: what settling writes into the history.
-        outcome: for the metrics.
-    """
-
-    incoming: Incoming
-    arrived_ms: int
-    language: Language
-    history: tuple[Exchange, ...] = ()
-    question_key: str = ""
-    leads: bool = False
-    epoch: int = -1
-    passages: tuple[Passage, ...] = ()
-    candidate: StoredAnswer | None = None
-    reply: Reply | None = None
-    silent: bool = False
-    wait: timedelta | None = None
-    remember: Exchange | None = None
-    outcome: Outcome = "answered"
-
-    @property
-    def ended(self) -> bool:
-        """A step has decided; those after it are passed over."""
-        return self.reply is not None or self.silent or self.wait is not None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredAnswer:
-    """An answer given before, and what it depends on.
+    """An answer that others may be given too, and what it depends on.
 
     Attributes:
         markdown: the reply as shown, sources included.
@@ -148,3 +110,60 @@ class StoredAnswer:
     epoch: int
     references: frozenset[str]
     tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What is known of one message on its way.
+
+    Attributes:
+        incoming: the message.
+        arrived_ms: when it was stored, Unix ms on Redis's clock.
+        language: of the question.
+        voice: language of our own sentences: the question's, unless the operator fixed one.
+        history: earlier exchanges of this conversation, oldest first.
+        leans: the question means something only with what was said before.
+        question_key: key of the answer in the answer store; empty if none is served for this question.
+        storable: the answer may be stored for others.
+        epoch: of the knowledge base, read before the search; -1 until then.
+        passages: best first; empty until retrieved.
+        candidate: a stored answer of another epoch, good if the same passages are found again.
+        draft: the answer, until it is remembered and becomes the reply.
+        reply: what the person is told.
+        silent: settled without a further word: a refusal after the first of its window.
+        wait: come back later; nothing is told.
+        remember: what settling writes into the history.
+        outcome: for the metrics.
+    """
+
+    incoming: Incoming
+    arrived_ms: int
+    language: Language
+    voice: Language
+    history: tuple[Exchange, ...] = ()
+    leans: bool = False
+    question_key: str = ""
+    storable: bool = False
+    epoch: int = -1
+    passages: tuple[Passage, ...] = ()
+    candidate: StoredAnswer | None = None
+    draft: StoredAnswer | None = None
+    reply: Reply | None = None
+    silent: bool = False
+    wait: timedelta | None = None
+    remember: Exchange | None = None
+    outcome: Outcome = "answered"
+
+    @property
+    def ended(self) -> bool:
+        """A step has decided; those after it are passed over."""
+        return self.reply is not None or self.silent or self.wait is not None
+
+    def told(self, markdown: str, outcome: Outcome, *, private: bool = False) -> Turn:
+        """This turn, ended with a notice."""
+        return replace(self, reply=Reply(kind="notice", markdown=markdown, private=private), outcome=outcome)
+
+    def answered(self, answer: StoredAnswer, outcome: Outcome) -> Turn:
+        """This turn, ended with an answer that is remembered."""
+        exchange = Exchange(question=self.incoming.text, answer=answer.answer, tokens=answer.tokens)
+        return replace(self, reply=Reply(kind="answer", markdown=answer.markdown), remember=exchange, outcome=outcome)

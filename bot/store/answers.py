@@ -31,13 +31,13 @@ class RedisAnswers:
         self._prefix = keys.kb(kb)
         self._ttl_ms = milliseconds(ttl)
 
-    async def find(self, key: str, leader: MessageId, *, stale: int = -1) -> Hit | Lead:
+    async def find(self, key: str, leader: MessageId | None, *, stale: int = -1) -> Hit | Lead:
         """A stored answer, or who answers now; see `answer_find.lua`. One round trip.
 
         Raises:
             StoreUnavailable: the mark may have been set; the same message asking again leads again.
         """
-        answer = await self._scripts.run("answer_find", [self._prefix], key, leader, milliseconds(LEAD), stale)
+        answer = await self._scripts.run("answer_find", [self._prefix], key, leader or "", milliseconds(LEAD), stale)
         kind, *rest = cast("list[object]", answer)
         if kind != b"hit":
             return cast("Lead", cast("bytes", kind).decode())

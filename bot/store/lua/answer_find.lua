@@ -2,7 +2,7 @@
 --
 -- KEYS[1]  prefix of the knowledge base
 -- ARGV[1]  key of scope and question
--- ARGV[2]  message id of the asker: the leader's name
+-- ARGV[2]  message id of the asker: the leader's name; '' if this asker's answer will not be stored for others
 -- ARGV[3]  life of the leader's mark, ms
 -- ARGV[4]  an entry of this epoch or an older one is stale and dropped; -1: none is
 -- Returns  { 'hit', current epoch, fields and values } or { 'lead' | 'alone' | 'wait' }
@@ -20,6 +20,9 @@ if epoch > stale then
 end
 redis.call('DEL', entry)
 
+if me == '' then
+  return { 'alone' }
+end
 local lead = prefix .. ':lead:' .. key
 local leader = redis.call('GET', lead)
 if not leader or leader == me then

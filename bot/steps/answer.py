@@ -1,0 +1,144 @@
+"""The answer itself: from the model, or quoted from the documents where there is none or it is away."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Literal
+
+from bot.errors import ModelUnavailable, StoreUnavailable
+from bot.message import Language
+from bot.ports import Answers, Completion, Meter, Model
+from bot.prompt import build, cited, sources
+from bot.texts import Texts
+from bot.tokens import estimate_tokens
+from bot.turn import Outcome, Passage, StoredAnswer, Turn
+
+LEAD_RENEWAL = timedelta(seconds=5)
+"""A third of the life of a leader's mark: two renewals may fail before another leads."""
+
+Quote = Callable[[str, Language, tuple[Passage, ...]], str | None]
+"""Passages as an answer to a question; None if nothing in them is near enough."""
+
+log = logging.getLogger(__name__)
+
+
+class Answer:
+    """Drafts the answer.
+
+    Args:
+        model: None: no model is configured, passages are quoted.
+        quote: how passages are quoted.
+        answers: where the lead on the question is renewed while the model works.
+        persona: who the bot is, in the operator's words.
+        name: of the bot.
+        texts: our own sentences.
+        meter: counts model calls.
+    """
+
+    name = "answer"
+
+    def __init__(
+        self,
+        *,
+        model: Model | None,
+        quote: Quote,
+        answers: Answers,
+        persona: str,
+        name: str,
+        texts: Texts,
+        meter: Meter,
+    ) -> None:
+        self._model = model
+        self._quote = quote
+        self._answers = answers
+        self._persona = persona
+        self._bot_name = name
+        self._texts = texts
+        self._meter = meter
+
+    async def __call__(self, turn: Turn) -> Turn:
+        """The turn with its draft, or ended because the documents say nothing and there is no model to ask."""
+        if self._model is None:
+            return self._quoted(turn, "no_model")
+        async with self._leading(turn):
+            try:
+                completion = await self._ask(self._model, turn)
+            except ModelUnavailable as error:
+                log.warning("the model is away, passages are quoted: %s", error)
+                return replace(self._quoted(turn, "model_away"), storable=False)
+        return self._drafted(turn, completion)
+
+    async def _ask(self, model: Model, turn: Turn) -> Completion:
+        messages = build(
+            persona=self._persona,
+            name=self._bot_name,
+            passages=turn.passages,
+            history=turn.history,
+            question=turn.incoming.text,
+            language=turn.language,
+        )
+        started = time.monotonic()
+        try:
+            completion = await model.complete(messages)
+        except ModelUnavailable:
+            self._meter.model("failed", time.monotonic() - started, 0, 0)
+            raise
+        seconds = time.monotonic() - started
+        result: Literal["ok", "truncated"] = "ok" if completion.complete else "truncated"
+        self._meter.model(result, seconds, completion.prompt_tokens, completion.completion_tokens)
+        return completion
+
+    def _drafted(self, turn: Turn, completion: Completion) -> Turn:
+        text, used = cited(completion.text, len(turn.passages))
+        answer = self._draft(turn, text, self._with_sources(text, turn, used))
+        return replace(turn, draft=answer, storable=turn.storable and completion.complete, outcome="answered")
+
+    def _quoted(self, turn: Turn, notice: str) -> Turn:
+        quoted = self._quote(turn.incoming.text, turn.language, turn.passages)
+        text = quoted or self._texts("not_in_documents", turn.voice)
+        used = cited(text, len(turn.passages))[1] if quoted else ()
+        markdown = f"{self._with_sources(text, turn, used)}\n\n_{self._texts(notice, turn.voice)}_"
+        outcome: Outcome = "quoted"
+        draft = self._draft(turn, text, markdown)
+        return replace(turn, draft=draft, storable=turn.storable and quoted is not None, outcome=outcome)
+
+    def _with_sources(self, text: str, turn: Turn, used: tuple[int, ...]) -> str:
+        listed = sources(turn.passages, used, turn.language, self._texts("sources", turn.voice))
+        return f"{text}\n\n{listed}" if listed else text
+
+    def _draft(self, turn: Turn, answer: str, markdown: str) -> StoredAnswer:
+        return StoredAnswer(
+            markdown=markdown,
+            answer=answer,
+            epoch=turn.epoch,
+            references=frozenset(passage.reference for passage in turn.passages),
+            tokens=estimate_tokens(turn.incoming.text) + estimate_tokens(answer),
+        )
+
+    @asynccontextmanager
+    async def _leading(self, turn: Turn) -> AsyncIterator[None]:
+        """Keep others waiting for this answer while the block runs."""
+        if not turn.storable:
+            yield
+            return
+        renewal = asyncio.create_task(self._renew(turn), name="answer - renew lead")
+        try:
+            yield
+        finally:
+            renewal.cancel()
+            await asyncio.gather(renewal, return_exceptions=True)
+
+    async def _renew(self, turn: Turn) -> None:
+        while True:
+            await asyncio.sleep(LEAD_RENEWAL.total_seconds())
+            try:
+                await self._answers.renew_lead(turn.question_key, turn.incoming.id)
+            except StoreUnavailable as error:
+                # The next renewal may succeed; at worst a second worker asks the model too.
+                log.warning("the lead on a question was not renewed: %s", error)

@@ -1,0 +1,77 @@
+"""Chat commands: found in one table, limited by a rule of their own, answered with a receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from bot.message import Conversation, Reply
+from bot.ports import Limiter, Meter
+from bot.texts import Texts, duration
+from bot.turn import Turn
+
+
+class CommandAct(Protocol):
+    """What one command does."""
+
+    async def __call__(self, turn: Turn) -> Reply:
+        """Do it; the receipt."""
+        ...
+
+
+class Commands:
+    """Ends the turn if its message is a command.
+
+    A name we do not know is answered where it can only be meant for us; in a group it is another bot's, and is
+    passed over.
+    """
+
+    name = "commands"
+
+    def __init__(
+        self,
+        table: Mapping[str, CommandAct],
+        *,
+        limiter: Limiter,
+        is_admin: Callable[[Conversation], bool],
+        texts: Texts,
+        meter: Meter,
+    ) -> None:
+        self._table = table
+        self._limiter = limiter
+        self._is_admin = is_admin
+        self._texts = texts
+        self._meter = meter
+
+    async def __call__(self, turn: Turn) -> Turn:
+        """The turn as it is, or ended with a receipt, a refusal or in silence.
+
+        Raises:
+            StoreUnavailable: the limiter did not decide, or the command is half done and is to be run again.
+        """
+        command = turn.incoming.command
+        if command is None:
+            return turn
+        act = self._table.get(command.name)
+        if act is None and not turn.incoming.reply_to.private:
+            return replace(turn, silent=True, outcome="command")
+        refused = await self._refused(turn)
+        if refused is not None:
+            return refused
+        if act is None:
+            return turn.told(self._texts("unknown_command", turn.voice, command=command.name), "command")
+        return replace(turn, reply=await act(turn), outcome="command")
+
+    async def _refused(self, turn: Turn) -> Turn | None:
+        conversation = turn.incoming.conversation
+        if self._is_admin(conversation):
+            return None
+        decision = await self._limiter.decide("commands", conversation.person, turn.incoming.id, turn.arrived_ms)
+        if decision.allowed:
+            return None
+        self._meter.refused("commands")
+        if not decision.tell:
+            return replace(turn, silent=True, outcome="limited")
+        wait = duration(decision.retry_after, turn.voice)
+        return turn.told(self._texts("limited_commands", turn.voice, wait=wait), "limited", private=True)

@@ -1,0 +1,65 @@
+"""The doorbell: pub/sub that wakes workers when something falls due. A missed ring costs one poll, never a message."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from datetime import timedelta
+
+from redis.asyncio import Redis
+
+from bot.errors import StoreUnavailable
+from bot.store import keys
+from bot.store.client import translated
+
+RECONNECT = timedelta(seconds=1)
+LISTEN = timedelta(seconds=30)
+"""Longest wait for one ring; the blocking client's timeout must be longer."""
+
+log = logging.getLogger(__name__)
+
+
+class RedisDoorbell:
+    """Implements the worker's `Doorbell`; `run` listens, `wait` is woken.
+
+    Args:
+        redis: a blocking client (see `bot.store.client.connect_blocking`), one connection while `run` runs.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._rung = asyncio.Event()
+
+    def clear(self) -> None:
+        """Forget past rings."""
+        self._rung.clear()
+
+    def ring(self) -> None:
+        """Wake whoever waits here; nobody else."""
+        self._rung.set()
+
+    async def wait(self, longest: timedelta) -> None:
+        """Return at the next ring or after `longest`; at once if it rang since `clear`."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(longest.total_seconds()):
+                await self._rung.wait()
+
+    async def run(self) -> None:
+        """Listen until cancelled; SUBSCRIBE, one connection. While Redis is away, workers poll."""
+        while True:
+            try:
+                await self._listen()
+            except StoreUnavailable as error:
+                log.warning("the doorbell is off, workers poll: %s", error)
+                await asyncio.sleep(RECONNECT.total_seconds())
+
+    async def _listen(self) -> None:
+        with translated("doorbell"):
+            async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+                await pubsub.subscribe(keys.doorbell())
+                self._rung.set()
+                while True:
+                    message = await pubsub.get_message(timeout=LISTEN.total_seconds())
+                    if message is not None:
+                        self._rung.set()
