@@ -44,7 +44,8 @@ class Redactor:
         for secret in secrets:
             if len(secret) >= MIN_SECRET_CHARS:
                 # As written, as a URL carries it, and as JSON or repr would escape it.
-                spellings |= {secret, quote(secret, safe=""), json.dumps(secret)[1:-1], repr(secret)[1:-1]}
+                escaped = {json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
+                spellings |= {secret, quote(secret, safe=""), repr(secret)[1:-1]} | escaped
         # Longest first: a secret that contains another must go as a whole.
         ordered = sorted(spellings, key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, ordered))) if ordered else None
