@@ -53,6 +53,7 @@ def connect(
     answer_timeout: timedelta = ANSWER_TIMEOUT,
     connect_timeout: timedelta = CONNECT_TIMEOUT,
     max_connections: int = MAX_CONNECTIONS,
+    retries: int = RETRIES,
 ) -> Redis:
     """A client for commands that answer at once: bytes, RESP3; `aclose()` closes its connections.
 
@@ -64,11 +65,12 @@ def connect(
         answer_timeout: of one attempt.
         connect_timeout: of opening a connection.
         max_connections: at most so many at once.
+        retries: after the first attempt.
 
     Raises:
         ConfigError: the URL cannot be read; never quotes a password.
     """
-    return _client(url, answer_timeout, connect_timeout, max_connections)
+    return _client(url, answer_timeout, connect_timeout, max_connections, retries)
 
 
 def connect_blocking(
@@ -89,10 +91,12 @@ def connect_blocking(
     Raises:
         ConfigError: the URL cannot be read.
     """
-    return _client(url, block + BLOCKING_MARGIN, connect_timeout, max_connections)
+    return _client(url, block + BLOCKING_MARGIN, connect_timeout, max_connections, RETRIES)
 
 
-def _client(url: str, answer_timeout: timedelta, connect_timeout: timedelta, max_connections: int) -> Redis:
+def _client(
+    url: str, answer_timeout: timedelta, connect_timeout: timedelta, max_connections: int, retries: int
+) -> Redis:
     options: dict[str, object] = {
         "socket_timeout": answer_timeout.total_seconds(),
         "socket_connect_timeout": connect_timeout.total_seconds(),
@@ -101,7 +105,7 @@ def _client(url: str, answer_timeout: timedelta, connect_timeout: timedelta, max
         "client_name": "frontdesk",
         "retry": Retry(
             ExponentialWithJitterBackoff(cap=0.5, base=0.05),
-            RETRIES,
+            retries,
             (RedisConnectionError, RedisTimeoutError),
         ),
         # A command of Redis Enterprise alone; elsewhere it costs a refused command per connection.
