@@ -1,0 +1,201 @@
+"""What the operator's Prometheus sees: counts and timings under `frontdesk_`, on a registry of our own.
+
+Names carry their unit (`_seconds`, `_total`); labels take few values, all known beforehand, and never hold a text
+or the id of a person, channel or message. A value that is not known beforehand is counted as `other`, so that no
+caller's mistake can make the number of series grow. How much waits in the inbox is asked for at each scrape and is
+not kept up to date between scrapes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal, get_args
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from bot.errors import StoreUnavailable
+from bot.message import Platform
+from bot.ports import Accepted
+from bot.turn import Outcome
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+MESSAGE_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 40, 60, 120, 300)
+"""From a reused answer to one that waited out a restart; 10 s is when the person gets a word of waiting."""
+STEP_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+"""Half a millisecond is a step that only computes; the upper end belongs to the step that asks the model."""
+MODEL_BUCKETS_S = (0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 45, 60, 120)
+SCRAPE_DEADLINE = timedelta(seconds=2)
+"""Prometheus gives up after 10 s by default; the rest of the page must still arrive when Redis hangs."""
+MAX_NAMES = 32
+"""Names of steps and limiter rules come from our own code: a dozen. More than this is a mistake."""
+
+PLATFORMS = frozenset(get_args(Platform))
+ACCEPTED = frozenset(get_args(Accepted)) | {"ignored", "malformed"}
+OUTCOMES = frozenset(get_args(Outcome)) | {"undeliverable"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueState:
+    """What waits in the inbox.
+
+    Attributes:
+        waiting: messages accepted and not yet settled.
+        oldest: age of the oldest of them; zero if none waits.
+    """
+
+    waiting: int
+    oldest: timedelta
+
+
+class _Names:
+    """Label values that are known only by their first use; bounded."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+
+    def known(self, name: str) -> str:
+        if name not in self._known:
+            if len(self._known) >= MAX_NAMES:
+                return "other"
+            self._known.add(name)
+        return name
+
+
+def _among(value: str, known: frozenset[str]) -> str:
+    return value if value in known else "other"
+
+
+class PrometheusMeter:
+    """Implements `bot.ports.Meter`.
+
+    Each instance has a registry of its own, so several can live in one process (tests do that).
+
+    Args:
+        queue: tells what waits; asked at each scrape. It may raise StoreUnavailable: the gauges are then NaN,
+            which no alert takes for an empty queue.
+    """
+
+    def __init__(self, queue: Callable[[], Awaitable[QueueState]] | None = None) -> None:
+        # A `_created` series beside each counter doubles the page and tells nothing; the switch is the library's own
+        # and process-wide, and we are its only user.
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library leaves this one untyped
+        self._queue = queue
+        self._rules = _Names()
+        self._steps = _Names()
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._define_messages()
+        self._define_work()
+
+    def _define_messages(self) -> None:
+        registry = self.registry
+        self._received = Counter(
+            "frontdesk_received_total",
+            "Events of a platform, by what became of them at the door",
+            ["platform", "accepted"],
+            registry=registry,
+        )
+        self._settled = Counter(
+            "frontdesk_messages_total", "Messages ended, by outcome", ["platform", "outcome"], registry=registry
+        )
+        self._message_seconds = Histogram(
+            "frontdesk_message_seconds",
+            "From a message's arrival to its end",
+            ["platform"],
+            buckets=MESSAGE_BUCKETS_S,
+            registry=registry,
+        )
+        self._sent = Counter(
+            "frontdesk_sent_total", "Messages of ours, by result of sending", ["platform", "result"], registry=registry
+        )
+        self._limited = Counter("frontdesk_limited_total", "Refusals of the limiter", ["rule"], registry=registry)
+        self._waiting = Gauge("frontdesk_queue_messages", "Messages accepted and not yet settled", registry=registry)
+        self._oldest = Gauge("frontdesk_queue_oldest_seconds", "Age of the oldest of them", registry=registry)
+
+    def _define_work(self) -> None:
+        registry = self.registry
+        self._step_seconds = Histogram(
+            "frontdesk_step_seconds", "Time in a step", ["step"], buckets=STEP_BUCKETS_S, registry=registry
+        )
+        self._model_seconds = Histogram(
+            "frontdesk_model_seconds",
+            "Time of a model call",
+            ["result"],
+            buckets=MODEL_BUCKETS_S,
+            registry=registry,
+        )
+        self._model_calls = Counter("frontdesk_model_calls_total", "Model calls", ["result"], registry=registry)
+        self._model_tokens = Counter(
+            "frontdesk_model_tokens_total", "Tokens as the model's server counted them", ["kind"], registry=registry
+        )
+        self._reuse = Counter(
+            "frontdesk_reuse_total", "What the answer store said, or `unfit`", ["result"], registry=registry
+        )
+
+    def received(self, platform: Platform, accepted: str) -> None:
+        """See `bot.ports.Meter.received`."""
+        self._received.labels(_among(platform, PLATFORMS), _among(accepted, ACCEPTED)).inc()
+
+    def settled(self, platform: Platform, outcome: str, seconds: float) -> None:
+        """See `bot.ports.Meter.settled`; the clock of another machine may make `seconds` negative: counted as 0."""
+        where = _among(platform, PLATFORMS)
+        self._settled.labels(where, _among(outcome, OUTCOMES)).inc()
+        self._message_seconds.labels(where).observe(max(0.0, seconds))
+
+    def step(self, name: str, seconds: float) -> None:
+        """See `bot.ports.Meter.step`."""
+        self._step_seconds.labels(self._steps.known(name)).observe(seconds)
+
+    def model(self, result: Literal["ok", "truncated", "failed"], seconds: float, prompt: int, completion: int) -> None:
+        """See `bot.ports.Meter.model`."""
+        self._model_calls.labels(result).inc()
+        self._model_seconds.labels(result).observe(seconds)
+        self._model_tokens.labels("prompt").inc(max(0, prompt))
+        self._model_tokens.labels("completion").inc(max(0, completion))
+
+    def reuse(self, result: Literal["hit", "confirmed", "stale", "miss", "unfit"]) -> None:
+        """See `bot.ports.Meter.reuse`."""
+        self._reuse.labels(result).inc()
+
+    def refused(self, rule: str) -> None:
+        """See `bot.ports.Meter.refused`."""
+        self._limited.labels(self._rules.known(rule)).inc()
+
+    def sent(self, platform: Platform, result: Literal["ok", "limited", "refused", "failed", "unknown"]) -> None:
+        """See `bot.ports.Meter.sent`."""
+        self._sent.labels(_among(platform, PLATFORMS), result).inc()
+
+    async def render(self) -> bytes:
+        """The page of a scrape, in Prometheus's text format 0.0.4 (`CONTENT_TYPE`).
+
+        Never fails for Redis: without it the two gauges of the queue are NaN. Cancelling it changes nothing.
+        """
+        waiting, oldest_s = await self._ask_queue()
+        self._waiting.set(waiting)
+        self._oldest.set(oldest_s)
+        # It reads /proc for the process's figures: file work, not for the event loop.
+        return await asyncio.to_thread(generate_latest, self.registry)
+
+    async def _ask_queue(self) -> tuple[float, float]:
+        if self._queue is None:
+            return math.nan, math.nan
+        try:
+            async with asyncio.timeout(SCRAPE_DEADLINE.total_seconds()):
+                state = await self._queue()
+        except (StoreUnavailable, TimeoutError):
+            return math.nan, math.nan
+        return state.waiting, state.oldest.total_seconds()

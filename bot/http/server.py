@@ -1,0 +1,148 @@
+"""Uvicorn as one task among ours: it takes no signals, stops when told, and reports the port it got.
+
+We bind the sockets ourselves, because uvicorn ends the process when it cannot; so a taken port becomes a sentence
+for the operator. The access log is off: addresses and query strings are nobody's business afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Callable, Generator
+from datetime import timedelta
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from bot.errors import StartError
+
+DRAIN = timedelta(seconds=5)
+"""How long open requests may take to end once we are told to stop; then they are cut."""
+KEEP_ALIVE_S = 15
+BACKLOG = 512
+_ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the process's entry and says when it takes connections."""
+
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_started()
+
+
+async def serve(
+    app: ASGIApp,
+    host: str,
+    port: int,
+    stop: asyncio.Event,
+    on_started: Callable[[int], None],
+    *,
+    drain: timedelta = DRAIN,
+) -> None:
+    """Serve until `stop` is set, then let open requests end for at most `drain`.
+
+    Args:
+        app: what answers.
+        host: a name or address; a name is bound on each of its addresses.
+        port: 0 takes any free one.
+        stop: set by the caller; cancelling instead closes the sockets and cuts every request.
+        on_started: called once with the real port, when connections are taken.
+        drain: see above; a fraction of a second is rounded up.
+
+    Raises:
+        StartError: the address cannot be bound; says why and what to do.
+    """
+    sockets = await _bind(host, port)
+    bound_port: int = sockets[0].getsockname()[1]
+    server = _Server(_config(app, drain), lambda: on_started(bound_port))
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            watch = tasks.create_task(_end_when(stop, server), name="http - watch for stop")
+            await server.serve(sockets)
+            watch.cancel()
+    finally:
+        for request in server.server_state.tasks:
+            request.cancel()
+        for listener in [*getattr(server, "servers", ()), *sockets]:
+            listener.close()
+
+
+async def _end_when(stop: asyncio.Event, server: uvicorn.Server) -> None:
+    await stop.wait()
+    server.should_exit = True
+
+
+def _config(app: ASGIApp, drain: timedelta) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,  # logging is configured once, for the whole process
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=max(1, -int(-drain.total_seconds() // 1)),
+    )
+
+
+async def _bind(host: str, port: int) -> list[socket.socket]:
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as exc:
+        raise StartError(f"server.host: {host!r} is no address of this machine; use 127.0.0.1 or 0.0.0.0") from exc
+    sockets: list[socket.socket] = []
+    unusable: list[OSError] = []
+    for family, address in dict.fromkeys((family, address) for family, _, _, _, address in found):
+        # With port 0 the second address of a name takes the port that the first one got.
+        taken = sockets[0].getsockname()[1] if sockets else port
+        try:
+            sockets.append(_listen(family, (address[0], taken, *address[2:])))
+        except OSError as exc:
+            unusable.append(exc)
+    # A name such as localhost may have an IPv6 address on a machine that speaks none: one address is enough.
+    if unusable and (not sockets or any(exc.errno not in _ABSENT for exc in unusable)):
+        for listener in sockets:
+            listener.close()
+        raise StartError(_sentence(host, port, unusable[-1])) from unusable[-1]
+    return sockets
+
+
+def _listen(family: int, address: tuple[object, ...]) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.setblocking(False)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _sentence(host: str, port: int, exc: OSError) -> str:
+    where = f"{host}:{port}"
+    if exc.errno == errno.EADDRINUSE:
+        return f"{where} is taken by another program; stop it or set another server.port"
+    if exc.errno == errno.EACCES:
+        return f"no permission to listen on {where}; set server.port to 1024 or above"
+    if exc.errno == errno.EADDRNOTAVAIL:
+        return f"server.host: {host!r} is no address of this machine; use 127.0.0.1 or 0.0.0.0"
+    return f"cannot listen on {where}: {exc.strerror}"
