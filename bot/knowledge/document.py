@@ -1,0 +1,90 @@
+"""What a document is on its way from a file into the index.
+
+Records only: reading makes a `Document`, splitting and embedding make `NewPassage`s of it, and a `DocumentRecord`
+says which version of it readers see. No file, no Redis, no vector arithmetic.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from bot.message import Language
+
+Origin = Literal["config", "cli"]
+"""Who wants a document here: `knowledge.paths`, or somebody who ingested it by hand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A file as text.
+
+    Attributes:
+        path: as ingested.
+        title: its first heading or title element, else its file name.
+        sections: (place, text) in order; place is the headings that lead there joined by ` › `, without the title.
+    """
+
+    path: str
+    title: str
+    sections: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPassage:
+    """A passage ready to be written.
+
+    Attributes:
+        number: position in its document, from 0.
+        title: of the document.
+        place: headings that lead to it.
+        text: the passage itself.
+        words: its tokens and those of title and place, joined by blanks.
+        language: of the text.
+        embedding: float32 little-endian, L2-normalised.
+    """
+
+    number: int
+    title: str
+    place: str
+    text: str
+    words: str
+    language: Language
+    embedding: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentRecord:
+    """Which version of a document readers see, and who wants it here.
+
+    Attributes:
+        version: derived from content and format: the same content is the same version on every machine.
+        sha256: of the file, hexadecimal.
+        title: for listings.
+        passages: how many.
+        embedder: whose index they are in.
+        origins: origin → the path it was found under. A document whose last origin goes is removed.
+    """
+
+    version: str
+    sha256: str
+    title: str
+    passages: int
+    embedder: str
+    origins: Mapping[Origin, str]
+
+    def to_json(self) -> str:
+        """One JSON object with sorted keys, so that equal records are equal texts."""
+        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> DocumentRecord:
+        """The inverse of `to_json`.
+
+        Raises:
+            ValueError: not JSON.
+            TypeError: not the record of a document.
+        """
+        return cls(**json.loads(text))

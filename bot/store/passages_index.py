@@ -1,0 +1,201 @@
+"""The search index over the passages of one knowledge base and embedder: making it, asking it, keeping it honest.
+
+All that is known of RediSearch's manners stands here: the schema, the query strings (made of our own tokens and of
+nothing else), the shape of its replies (RESP3), and its statistics, which count deleted passages until they are
+collected. Nothing here knows versions, documents or ranking.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from bot.errors import StoreUnavailable
+from bot.store import keys
+from bot.store.client import translated
+
+log = logging.getLogger(__name__)
+
+SCAN_DEADLINE = timedelta(minutes=2)
+"""How long a new index may take to read passages that were there before it (0.1 s per 20,000)."""
+GC_TIMEOUT_MS = 3_000
+"""Of one collection of garbage; shorter than the client waits for an answer."""
+AGGREGATE_TIMEOUT_MS = 3_000
+MOST_ROWS = 1_000_000
+"""RediSearch's own bound for one reply."""
+RETURNED = ("path", "document", "version", "title", "place", "text", "language", "number")
+
+Command = tuple[str | bytes | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One passage of a reply.
+
+    Attributes:
+        key: of its hash.
+        fields: as asked for.
+        score: BM25 (higher is better), 0 where the query had none.
+    """
+
+    key: str
+    fields: dict[str, str]
+    score: float
+
+
+class PassageIndex:
+    """Index `:index:<embedder>` over the hashes `:p:<embedder>:*`.
+
+    Args:
+        redis: a bytes client, RESP3.
+        kb: name of the knowledge base.
+        embedder: its name; another embedder has another index.
+        dimensions: length of its vectors.
+    """
+
+    def __init__(self, redis: Redis, *, kb: str, embedder: str, dimensions: int) -> None:
+        self._redis = redis
+        self._dimensions = dimensions
+        self._family = f"{keys.kb(kb)}:index:"
+        self.name = self._family + embedder
+        self.prefix = f"{keys.kb(kb)}:p:{embedder}:"
+
+    async def ensure(self) -> None:
+        """Make the index if it is not there, and wait until it has read what is.
+
+        A passage written while a new index still reads is counted twice, so nothing is written before.
+
+        Raises:
+            StoreUnavailable: Redis refused, or the reading took longer than `SCAN_DEADLINE`.
+        """
+        with translated("make the index of passages"):
+            try:
+                await self._send(*self._create())
+            except ResponseError as error:
+                if "already exists" not in str(error).lower():
+                    raise
+            async with asyncio.timeout(SCAN_DEADLINE.total_seconds()):
+                while await self._is_scanning():  # noqa: ASYNC110 - the server has no event for this
+                    await asyncio.sleep(0.02)
+
+    def nearest(self, vector: bytes, count: int) -> Command:
+        """The `count` passages nearest to a vector, with `distance` (cosine, [0, 2]), nearest first."""
+        return (
+            *("FT.SEARCH", self.name, f"*=>[KNN {count} @embedding $vector AS distance]"),
+            *("PARAMS", 2, "vector", vector, "SORTBY", "distance"),
+            *("RETURN", len(RETURNED) + 1, *RETURNED, "distance"),
+            *("LIMIT", 0, count, "DIALECT", 2),
+        )
+
+    def sharing(self, tokens: Sequence[str], count: int) -> Command:
+        """The `count` passages that share the best tokens, by BM25, best first; `tokens` must not be empty.
+
+        `tokens` come from `bot.knowledge.words` and need no escaping. The scorer is named because the default one
+        finds a sixth of what BM25 finds in a union.
+        """
+        return (
+            *("FT.SEARCH", self.name, f"@words:({'|'.join(tokens)})"),
+            *("SCORER", "BM25STD", "WITHSCORES"),
+            *("RETURN", len(RETURNED), *RETURNED),
+            *("LIMIT", 0, count, "DIALECT", 2),
+        )
+
+    async def versions(self) -> set[tuple[str, str]]:
+        """All (document, version) that have passages in the index, live or left over."""
+        reply = await self._ask(
+            *("FT.AGGREGATE", self.name, "*", "LOAD", 2, "@document", "@version"),
+            *("GROUPBY", 2, "@document", "@version"),
+            *("LIMIT", 0, MOST_ROWS, "TIMEOUT", AGGREGATE_TIMEOUT_MS, "DIALECT", 2),
+        )
+        return {(row.fields["document"], row.fields["version"]) for row in rows(reply)}
+
+    async def of_version(self, document: str, version: str) -> list[Row]:
+        """All passages of one version of one document, each with its `path`. Both names are hexadecimal."""
+        reply = await self._ask(
+            *("FT.SEARCH", self.name, f"@document:{{{document}}} @version:{{{version}}}"),
+            *("RETURN", 1, "path", "LIMIT", 0, MOST_ROWS, "DIALECT", 2),
+        )
+        return rows(reply)
+
+    async def drop_others(self) -> int:
+        """Drop every other index of this knowledge base with its passages; returns how many."""
+        names = [_text(name) for name in _list(await self._ask("FT._LIST"))]
+        others = [name for name in names if name.startswith(self._family) and name != self.name]
+        for name in others:
+            await self._ask("FT.DROPINDEX", name, "DD")
+        return len(others)
+
+    async def collect_garbage(self) -> bool:
+        """Make the index forget what was deleted; False if the server does not let us.
+
+        Until then deleted passages stay in BM25's counts: after a re-ingest the commonest words weigh most and recall
+        halves. Where we may not, RediSearch does it by itself within a minute or so, from a hundred deletions on.
+        """
+        try:
+            await self._send("FT.DEBUG", "GC_FORCEINVOKE", self.name, GC_TIMEOUT_MS)
+        except ResponseError as error:
+            log.warning("search statistics not renewed, ranking is worse for a minute: %s", error)
+            return False
+        return True
+
+    async def _ask(self, *command: str | bytes | int) -> object:
+        with translated("read the index of passages"):
+            return await self._send(*command)
+
+    async def _send(self, *command: str | bytes | int) -> object:
+        return await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py leaves it bare
+
+    async def _is_scanning(self) -> bool:
+        info = await self._send("FT.INFO", self.name)
+        if not isinstance(info, dict):
+            raise StoreUnavailable("FT.INFO replied in another shape than RESP3")
+        return int(info[b"indexing"]) != 0
+
+    def _create(self) -> Command:
+        # STOPWORDS 0: a union that begins with two of RediSearch's own stop words kills the server (2.10).
+        # FLAT: a graph would be built anew at every load, and Redis answers nothing meanwhile.
+        return (
+            *("FT.CREATE", self.name, "ON", "HASH", "PREFIX", 1, self.prefix, "STOPWORDS", 0, "SCHEMA"),
+            *("words", "TEXT", "NOSTEM"),
+            *("document", "TAG", "version", "TAG", "language", "TAG"),
+            *("embedding", "VECTOR", "FLAT", 6),
+            *("TYPE", "FLOAT32", "DIM", self._dimensions, "DISTANCE_METRIC", "COSINE"),
+        )
+
+
+def is_missing_index(error: Exception) -> bool:
+    """The server says that there is no such index: nothing was ever ingested for this embedder."""
+    text = str(error).lower()
+    return "unknown index name" in text or "no such index" in text
+
+
+def rows(reply: object) -> list[Row]:
+    """The rows of a RESP3 reply of FT.SEARCH or FT.AGGREGATE, in order.
+
+    Raises:
+        StoreUnavailable: it has another shape: not RESP3, or not a search reply.
+    """
+    if not isinstance(reply, dict) or b"results" not in reply:
+        raise StoreUnavailable("the search replied in another shape than RESP3")
+    return [
+        Row(
+            key=_text(result.get(b"id", b"")),
+            fields={_text(name): _text(value) for name, value in result.get(b"extra_attributes", {}).items()},
+            score=float(result.get(b"score", 0.0)),
+        )
+        for result in reply[b"results"]
+    ]
+
+
+def _list(reply: object) -> list[bytes]:
+    return list(reply) if isinstance(reply, (list, set, tuple)) else []
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

@@ -1,0 +1,68 @@
+"""One ingest at a time: a Redis lock that is renewed while its holder lives and ends soon after it dies.
+
+It saves work; correctness does not hang on it. Should a suspended process wake after its lock has passed on, the
+scripts still refuse to switch to a version that is not whole or to delete one that is current.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from redis.asyncio import Redis
+from redis.asyncio.lock import Lock
+from redis.exceptions import LockError, RedisError
+
+from bot.errors import StoreUnavailable
+from bot.store.client import translated
+
+log = logging.getLogger(__name__)
+
+LIFE = timedelta(seconds=30)
+"""After so long without renewal the holder counts as dead; longer lets the next start wait for a crashed one."""
+POLL = timedelta(seconds=0.2)
+
+
+@asynccontextmanager
+async def ingest_lock(redis: Redis, key: str, *, wait: timedelta) -> AsyncIterator[None]:
+    """Hold the lock inside the block.
+
+    STRING `key`, TTL `LIFE`, renewed three times as often. Cancelling releases it.
+
+    Args:
+        redis: a bytes client.
+        key: of the lock.
+        wait: how long to wait for another holder.
+
+    Raises:
+        StoreUnavailable: Redis did not answer, or another held it for longer than `wait`.
+    """
+    lock = redis.lock(
+        key, timeout=LIFE.total_seconds(), sleep=POLL.total_seconds(), blocking_timeout=wait.total_seconds()
+    )
+    with translated("begin an ingest"):
+        if not await lock.acquire():
+            raise StoreUnavailable(f"another ingest has been running for {wait.total_seconds():.0f} s")
+    renewal = asyncio.create_task(_renew(lock), name="passages - renew the ingest lock")
+    try:
+        yield
+    finally:
+        renewal.cancel()
+        await asyncio.wait([renewal])
+        try:
+            await lock.release()
+        except (RedisError, LockError) as error:
+            log.warning("the ingest lock was not released, it ends by itself: %s", type(error).__name__)
+
+
+async def _renew(lock: Lock) -> None:
+    while True:
+        await asyncio.sleep(LIFE.total_seconds() / 3)
+        try:
+            await lock.reacquire()
+        except (RedisError, LockError) as error:
+            # The ingest may go on without it (see above), and the next renewal may succeed again.
+            log.warning("the ingest lock could not be renewed: %s", type(error).__name__)
