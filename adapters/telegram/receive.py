@@ -1,0 +1,271 @@
+"""Receives Telegram's updates by long polling: each is stored before the offset moves past it.
+
+The library's own Updater acknowledges what is merely queued, and one unreadable update stops it for good; so this
+loop asks for raw updates and reads each on its own. A crash at any line brings the unconfirmed updates again, and
+the gate knows those it has. One poller per bot: Telegram itself turns the other away with 409.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from telegram import Bot
+from telegram.error import Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError
+
+from adapters.telegram.parse import Ignored, Me, parse
+from bot.errors import MalformedEvent, StoreUnavailable
+from bot.message import Incoming
+from bot.ports import Gate, Meter
+
+log = logging.getLogger(__name__)
+
+ANSWER_S = 10.0
+"""How long Telegram's answer may take beyond the time it was asked to wait for updates."""
+CONFLICT_MEMORY_S = 60.0
+"""Two pollers turn each other away in turns: a poll that succeeds in between does not end the conflict. Longer than
+the longest backoff of another poller."""
+
+T = TypeVar("T")
+
+
+class TelegramReceiver:
+    """Implements `bot.ports.Receiver` for one bot."""
+
+    def __init__(
+        self,
+        bot: Bot,
+        gate: Gate,
+        meter: Meter,
+        *,
+        poll_timeout: timedelta = timedelta(seconds=25),
+        first_backoff: timedelta = timedelta(seconds=1),
+        max_backoff: timedelta = timedelta(seconds=30),
+        commands: Mapping[str, Sequence[tuple[str, str]]] | None = None,
+    ) -> None:
+        """Nothing is asked of the network yet.
+
+        Args:
+            bot: polled and asked who it is; not closed here.
+            gate: where messages are stored.
+            meter: counts what comes.
+            poll_timeout: how long Telegram holds an empty poll open.
+            first_backoff: wait after the first failure; doubles with each further one.
+            max_backoff: the longest wait, and the wait after a refused token.
+            commands: name and description per language code, shown by Telegram's clients; the empty code is for
+                everybody whose language has no list.
+        """
+        self._bot = bot
+        self._gate = gate
+        self._meter = meter
+        self._poll_s = int(poll_timeout.total_seconds())
+        self._first_backoff = first_backoff
+        self._max_backoff = max_backoff
+        self._commands = commands or {}
+        self._offset: int | None = None
+        self._failures = 0
+        self._probing = True
+        self._problem: str | None = "has not reached Telegram yet"
+        self._conflict = ("", 0.0)
+
+    def not_ready(self) -> str | None:
+        """Why messages cannot reach us now; None when they can."""
+        return self._problem
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Receive until `stop` is set, waiting out every failure.
+
+        Stops at once while it waits for Telegram; what is being stored is stored first. Cancelling loses nothing.
+        """
+        me: Me | None = None
+        while me is None and not stop.is_set():
+            me = await self._attempt(lambda: _unless_stopped(self._introduce(), stop), stop)
+        while me is not None and not stop.is_set():
+            await self._attempt(lambda known=me: self._receive(known, stop), stop)  # type: ignore[misc]
+
+    # --- one turn --------------------------------------------------------------------------------------------
+
+    async def _introduce(self) -> Me:
+        """Learn who we are and make polling possible."""
+        async with asyncio.timeout(4 * ANSWER_S):
+            user = await self._bot.get_me()
+            # Updates that waited for the webhook are kept: people wrote them.
+            await self._bot.delete_webhook(drop_pending_updates=False)
+            await self._show_commands()
+        log.info("telegram: receiving as @%s", user.username)
+        return Me(id=user.id, username=user.username or "")
+
+    async def _show_commands(self) -> None:
+        """Tell Telegram's clients our commands. Without it they still work, so a failure only costs a line."""
+        for language, commands in self._commands.items():
+            try:
+                await self._bot.set_my_commands(commands, language_code=language or None)
+            except TelegramError as error:
+                log.warning("telegram: command list %r was not taken: %s", language, type(error).__name__)
+
+    async def _receive(self, me: Me, stop: asyncio.Event) -> None:
+        """One poll, and everything it brought stored."""
+        updates = await _unless_stopped(self._poll(), stop)
+        if updates is None:
+            return
+        await self._store(updates, me)
+        self._works()
+
+    async def _poll(self) -> list[object]:
+        """Raw updates from the offset on. The first poll, and one after a failure, returns at once: does it work?
+
+        Raises:
+            TelegramError, TimeoutError: no updates now.
+        """
+        wait_s = 0 if self._probing else self._poll_s
+        asked = {"offset": self._offset, "timeout": wait_s, "limit": 100, "allowed_updates": ["message"]}
+        async with asyncio.timeout(wait_s + 2 * ANSWER_S):
+            # Spelled so that it reaches getUpdates raw: under its own name the library warns that `Bot.get_updates`
+            # should be used, which fails for a whole batch when it cannot read one update of it.
+            answer = await self._bot.do_api_request("get_Updates", asked, read_timeout=wait_s + ANSWER_S)
+        if not isinstance(answer, list):
+            raise NetworkError("getUpdates brought no list")
+        return answer
+
+    async def _store(self, updates: list[object], me: Me) -> None:
+        """Store a batch, each chat's messages in their order, chats side by side; then move the offset.
+
+        Raises:
+            StoreUnavailable: something is not stored; the offset stands before the first such update.
+            NetworkError: nothing in the batch has an id, so it can be neither stored nor confirmed.
+        """
+        chats: defaultdict[str, list[tuple[int, Incoming]]] = defaultdict(list)
+        ids = [number for update in updates if (number := _update_id(update)) is not None]
+        for update in updates:
+            incoming = self._read(update, me)
+            if incoming is not None:
+                chats[incoming.conversation.channel].append((_update_id(update) or 0, incoming))
+        async with asyncio.TaskGroup() as group:
+            lanes = [group.create_task(self._store_chat(lane), name="telegram - store") for lane in chats.values()]
+        unstored = [number for lane in lanes if (number := lane.result()) is not None]
+        if ids:
+            self._offset = min(unstored, default=ids[-1] + 1)
+        if unstored:
+            raise StoreUnavailable(f"{len(unstored)} chats wait")
+        if updates and not ids:
+            raise NetworkError("no update has an id")
+
+    async def _store_chat(self, lane: list[tuple[int, Incoming]]) -> int | None:
+        """Store one chat's messages in order; the id of the first that was not stored, or None."""
+        for number, incoming in lane:
+            try:
+                accepted = await self._gate.put(incoming)
+            except StoreUnavailable:
+                return number
+            self._meter.received("telegram", accepted)
+        return None
+
+    def _read(self, update: object, me: Me) -> Incoming | None:
+        """The message in an update; None if it is none for us."""
+        try:
+            read = parse(update, me)
+        except MalformedEvent as error:
+            log.warning("telegram: update %s passed over: %s", _update_id(update), error)
+            self._meter.received("telegram", "malformed")
+            return None
+        if isinstance(read, Ignored):
+            log.debug("telegram: update %s ignored: %s", _update_id(update), read.reason)
+            self._meter.received("telegram", "ignored")
+            return None
+        return read
+
+    # --- failures --------------------------------------------------------------------------------------------
+
+    async def _attempt(self, work: Callable[[], Awaitable[T]], stop: asyncio.Event) -> T | None:
+        """Do it; after a failure say what is wrong, wait, and return None."""
+        try:
+            return await work()
+        except (TelegramError, StoreUnavailable, TimeoutError) as error:
+            delay = self._fails(error)
+        except Exception as error:
+            # One turn of a background loop: an answer that no one foresaw must not end receiving.
+            log.exception("telegram: unexpected failure while receiving")
+            delay = self._fails(error)
+        await _pause(delay, stop)
+        return None
+
+    def _fails(self, error: Exception) -> timedelta:
+        """Note the trouble, with one line in the log when it changes; how long to wait before the next try."""
+        self._failures += 1
+        self._probing = True
+        problem = _described(error)
+        if isinstance(error, Conflict):
+            self._conflict = (problem, asyncio.get_running_loop().time() + CONFLICT_MEMORY_S)
+        if problem != self._problem:
+            level = logging.ERROR if isinstance(error, Conflict | InvalidToken) else logging.WARNING
+            log.log(level, "telegram: no messages are received: %s", problem)
+        self._problem = problem
+        if isinstance(error, RetryAfter):
+            return _as_timedelta(error.retry_after)
+        if isinstance(error, InvalidToken):
+            return self._max_backoff
+        backoff: timedelta = min(self._first_backoff * 2 ** min(self._failures - 1, 10), self._max_backoff)
+        return backoff * random.uniform(0.75, 1.0)  # noqa: S311 - spreads retries, keeps no secret
+
+    def _works(self) -> None:
+        """A poll succeeded and all it brought is stored."""
+        self._failures = 0
+        self._probing = False
+        conflict, until = self._conflict
+        if self._problem is None or (self._problem == conflict and asyncio.get_running_loop().time() < until):
+            return
+        log.info("telegram: messages are received")
+        self._problem = None
+
+
+async def _unless_stopped(work: Coroutine[Any, Any, T], stop: asyncio.Event) -> T | None:
+    """The result of `work`; None, and the work cancelled, if `stop` is set first."""
+    task = asyncio.create_task(work, name="telegram - poll")
+    stopping = asyncio.create_task(stop.wait(), name="telegram - stop")
+    try:
+        await asyncio.wait((task, stopping), return_when=asyncio.FIRST_COMPLETED)
+        return task.result() if task.done() else None
+    finally:
+        task.cancel()
+        stopping.cancel()
+        await asyncio.gather(task, stopping, return_exceptions=True)
+
+
+async def _pause(delay: timedelta, stop: asyncio.Event) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(delay.total_seconds()):
+            await stop.wait()
+
+
+def _described(error: Exception) -> str:
+    """What is wrong, in our own words: the library's may hold the URL with the token, or a proxy's whole page."""
+    match error:
+        case StoreUnavailable():
+            return "messages cannot be stored"
+        case InvalidToken():
+            return "Telegram does not know this bot token, or telegram.api_url is no Bot API"
+        case Conflict() if "webhook" in str(error).lower():
+            return "a webhook is set for this bot; only one way of receiving can be used at a time"
+        case Conflict():
+            return "another process is polling with the same bot token; stop one of them"
+        case RetryAfter():
+            return "Telegram asks us to wait"
+        case NetworkError() | TimeoutError():
+            return f"Telegram cannot be reached ({type(error.__cause__ or error).__name__})"
+        case _:
+            return f"Telegram's answer cannot be used ({type(error).__name__})"
+
+
+def _as_timedelta(value: int | timedelta) -> timedelta:
+    return value if isinstance(value, timedelta) else timedelta(seconds=value)
+
+
+def _update_id(update: object) -> int | None:
+    number = update.get("update_id") if isinstance(update, dict) else None
+    return number if isinstance(number, int) and not isinstance(number, bool) else None

@@ -1,0 +1,1 @@
+"""Tests of the Telegram adapter, through the real library against a strict server."""
