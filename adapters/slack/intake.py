@@ -1,0 +1,236 @@
+"""From a payload of Slack to the gate: what both receivers share.
+
+A payload goes through slack-bolt's dispatch into one global middleware, which Bolt awaits before it answers; listeners
+would be acknowledged before they run, and a crash would lose the message. The middleware parses, puts and only then
+acknowledges; everything that is no message is acknowledged at once, because Slack repeats what nobody acknowledges.
+
+Messages of one channel are put one after the other, in the order they came. Nothing of what people write is logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.middleware.async_middleware import AsyncMiddleware
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from adapters.slack.client import library_logger
+from adapters.slack.failures import AUTH_ERRORS, CALL_ERRORS, error_code, retry_after
+from adapters.slack.parse import Ignored, Me, parse_event, parse_slash
+from bot.errors import MalformedEvent, StoreUnavailable
+from bot.message import Incoming
+from bot.ports import Gate, Meter
+
+_PUT_S = 2.5
+"""Slack waits 3 s for an acknowledgement; past that it repeats the event anyway."""
+_FIRST_WAIT_S = 0.5
+_LONGEST_WAIT_S = 30.0
+_REFUSED_WAIT_S = 60.0
+"""Between attempts with a token that Slack refuses: somebody must act first."""
+
+_OK = 200
+_NOT_STORED = 503
+
+_log = logging.getLogger(__name__)
+
+Json = Mapping[str, Any]
+
+
+class Intake:
+    """Takes payloads and says what Slack is answered.
+
+    Args:
+        client: from `adapters.slack.client.slack_client`; its token is the bot's.
+        gate: where messages are stored.
+        meter: counts what came.
+    """
+
+    def __init__(self, client: AsyncWebClient, *, gate: Gate, meter: Meter) -> None:
+        self._client = client
+        self._gate = gate
+        self._meter = meter
+        self._order = _Order()
+        self._app: AsyncApp | None = None
+        self._me: Me | None = None
+        self.reason: str | None = "Slack has not been asked yet who we are"
+
+    # --- who we are ---------------------------------------------------------------------------------------------------
+
+    async def identify(self, stop: asyncio.Event) -> bool:
+        """Ask auth.test until it answers; False if `stop` came first."""
+        attempts = 0
+        while not stop.is_set():
+            try:
+                answer = await self._client.auth_test()
+            except CALL_ERRORS as error:
+                attempts += 1
+                wait_s, self.reason = explain(error, "SLACK_BOT_TOKEN", attempts)
+                _log.warning("%s; trying again in %.0f s", self.reason, wait_s)
+                await pause(stop, wait_s)
+                continue
+            self._me = Me(team=str(answer["team_id"]), user=str(answer["user_id"]), bot=str(answer["bot_id"]))
+            self._app = self._bolt(self._me)
+            self.reason = None
+            return True
+        return False
+
+    def _bolt(self, me: Me) -> AsyncApp:
+        token = self._client.token
+        # `authorize` from memory: Bolt's own auth.test answers a failure with 200, which acknowledges what is lost.
+        # With it, SLACK_CLIENT_ID in the environment cannot take the token away either.
+
+        async def authorize() -> AuthorizeResult:
+            ids = {"team_id": me.team, "bot_user_id": me.user, "bot_id": me.bot}
+            return AuthorizeResult(enterprise_id=None, bot_token=token, **ids)
+
+        client = AsyncWebClient(base_url=self._client.base_url, session=self._client.session, retry_handlers=[])
+        app = AsyncApp(
+            logger=library_logger(),
+            name="frontdesk",
+            client=client,
+            signing_secret="",
+            authorize=authorize,
+            # The endpoint has verified the raw bytes before; Socket Mode is authenticated by its token.
+            request_verification_enabled=False,
+            # Parsing knows us, and Bolt's own check fails on payloads without an event.
+            ignoring_self_events_enabled=False,
+        )
+        app.middleware(_StoreBeforeAck(self._answer))
+        return app
+
+    # --- payloads -----------------------------------------------------------------------------------------------------
+
+    async def take(self, body: object) -> BoltResponse:
+        """Handle one payload; never raises.
+
+        Returns:
+            Status 200: acknowledge. 503 or 500: stored nothing, do not acknowledge.
+        """
+        if self._app is None:
+            return BoltResponse(status=_NOT_STORED, body="")
+        request = _request(body)
+        if request is None:
+            return BoltResponse(status=self._malformed("a payload of unknown form"), body="")
+        return await self._app.async_dispatch(request)
+
+    async def _answer(self, body: Json) -> int:
+        """Parse and store; the status says whether it may be acknowledged."""
+        if self._me is None:
+            return _NOT_STORED
+        try:
+            parsed = self._parse(body, self._me)
+        except MalformedEvent as error:
+            return self._malformed(str(error))
+        if isinstance(parsed, Ignored):
+            self._meter.received("slack", "ignored")
+            _log.debug("slack: passed over: %s", parsed.reason)
+            return _OK
+        return await self._put(parsed)
+
+    def _parse(self, body: Json, me: Me) -> Incoming | Ignored:
+        return parse_slash(body, me, now=datetime.now(UTC)) if "command" in body else parse_event(body, me)
+
+    async def _put(self, incoming: Incoming) -> int:
+        try:
+            async with self._order.of(incoming.conversation.place), asyncio.timeout(_PUT_S):
+                accepted = await self._gate.put(incoming)
+        except (StoreUnavailable, TimeoutError) as error:
+            _log.warning("slack: %s was not stored and not acknowledged: %s", incoming.id, str(error) or "too slow")
+            return _NOT_STORED
+        self._meter.received("slack", accepted)
+        return _OK
+
+    def _malformed(self, why: str) -> int:
+        # Acknowledged: Slack would only bring the same again.
+        self._meter.received("slack", "malformed")
+        _log.warning("slack: an event could not be read: %s", why)
+        return _OK
+
+
+class _StoreBeforeAck(AsyncMiddleware):
+    """Bolt's last middleware: it ends the dispatch, so that nothing is acknowledged by a listener that runs later.
+
+    A class, as Bolt works out arguments for a plain function and fails on payloads that are not Slack's.
+    """
+
+    def __init__(self, answer: Callable[[Json], Awaitable[int]]) -> None:
+        self._answer = answer
+
+    async def async_process(
+        self,
+        *,
+        req: AsyncBoltRequest,
+        resp: BoltResponse,
+        next: Callable[[], Awaitable[BoltResponse]],  # noqa: A002
+    ) -> BoltResponse:
+        """An error goes on to Bolt, which logs it and answers 500: no acknowledgement, Slack brings the event again."""
+        return BoltResponse(status=await self._answer(req.body), body="")
+
+
+def _request(body: object) -> AsyncBoltRequest | None:
+    """The payload as Bolt takes it; None if Bolt, which expects Slack's shapes, fails on it."""
+    if not isinstance(body, dict):
+        return None
+    if body.get("type") == "event_callback" and not isinstance(body.get("event"), dict):
+        return None
+    try:
+        return AsyncBoltRequest(mode="socket_mode", body=body)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+
+
+class _Order:
+    """One lock per channel while somebody holds or awaits it; first come, first served."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+
+    @asynccontextmanager
+    async def of(self, place: str) -> AsyncIterator[None]:
+        lock, users = self._locks.get(place, (asyncio.Lock(), 0))
+        self._locks[place] = (lock, users + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._locks.pop(place)
+            if users > 1:
+                self._locks[place] = (lock, users - 1)
+
+
+# --- trying again -----------------------------------------------------------------------------------------------------
+
+
+def explain(error: Exception, token_name: str, attempts: int) -> tuple[float, str]:
+    """Seconds to wait before the next attempt, and what to tell the operator."""
+    if isinstance(error, SlackApiError):
+        code, limited = error_code(error), retry_after(error)
+        if limited is not None:
+            return max(limited.total_seconds(), _FIRST_WAIT_S), "Slack asks us to wait"
+        if code in AUTH_ERRORS:
+            return _REFUSED_WAIT_S, f"Slack refuses {token_name} ({code}): check the token and the app's settings"
+        return _backoff_s(attempts), f"Slack answers with an error ({code})"
+    return _backoff_s(attempts), f"Slack cannot be reached ({type(error).__name__})"
+
+
+def _backoff_s(attempts: int) -> float:
+    return float(min(_FIRST_WAIT_S * 2 ** min(attempts - 1, 10), _LONGEST_WAIT_S))
+
+
+async def pause(stop: asyncio.Event, wait_s: float) -> None:
+    """Wait, or until `stop`."""
+    try:
+        async with asyncio.timeout(wait_s):
+            await stop.wait()
+    except TimeoutError:
+        return

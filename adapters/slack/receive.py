@@ -1,0 +1,137 @@
+"""Slack's inbound side in its two modes, each a `bot.ports.Receiver`.
+
+Both hand payloads to the same `Intake`; here is only what differs: a WebSocket that we open, or an HTTP endpoint that
+Slack calls and whose requests prove themselves by a signature over the raw bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from urllib.parse import parse_qsl
+
+from slack_bolt.response import BoltResponse
+from slack_sdk.signature import SignatureVerifier
+from slack_sdk.web.async_client import AsyncWebClient
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapters.slack.intake import Intake
+from adapters.slack.socket import SocketMode
+from bot.ports import Gate, Meter
+
+_MOST_BODY_BYTES = 2 * 2**20
+"""Far above any event; a larger body is not read, signed or not."""
+
+_log = logging.getLogger(__name__)
+
+
+class SlackSocketReceiver:
+    """Receives over Socket Mode.
+
+    Args:
+        client: from `adapters.slack.client.slack_client`.
+        app_token: `xapp-…`.
+        gate: where messages are stored before they are acknowledged.
+        meter: counts what came.
+    """
+
+    def __init__(self, client: AsyncWebClient, *, app_token: str, gate: Gate, meter: Meter) -> None:
+        self._intake = Intake(client, gate=gate, meter=meter)
+        self._socket = SocketMode(client, app_token=app_token, take=self._intake.take)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Receive until `stop`; reconnects by itself."""
+        if await self._intake.identify(stop):
+            await self._socket.run(stop)
+
+    def not_ready(self) -> str | None:
+        """Why messages cannot reach us now; None when they can."""
+        return self._intake.reason or self._socket.reason
+
+
+class SlackHttpReceiver:
+    """Receives signed HTTP requests: mount `handle` for POST /slack/events.
+
+    Args:
+        client: from `adapters.slack.client.slack_client`.
+        signing_secret: of the app.
+        gate: where messages are stored before they are acknowledged.
+        meter: counts what came.
+    """
+
+    def __init__(self, client: AsyncWebClient, *, signing_secret: str, gate: Gate, meter: Meter) -> None:
+        self._intake = Intake(client, gate=gate, meter=meter)
+        self._verifier = SignatureVerifier(signing_secret)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Ask who we are, then wait for `stop`: the messages come through `handle`."""
+        if await self._intake.identify(stop):
+            await stop.wait()
+
+    def not_ready(self) -> str | None:
+        """Why messages cannot reach us now; None when they can."""
+        return self._intake.reason
+
+    async def handle(self, request: Request) -> Response:
+        """Answer one request: 200 stored or none of ours, 401 not Slack's, 413 too large, 503 not stored."""
+        body = await _body(request)
+        if body is None:
+            return Response(status_code=413)
+        if not self._is_signed(request, body):
+            _log.warning("slack: a request without a valid signature was refused")
+            return Response(status_code=401)
+        payload = _payload(body, request.headers.get("content-type", ""))
+        # These two come before the app is installed anywhere, so they need no identity.
+        if isinstance(payload, dict) and payload.get("type") == "url_verification":
+            return _json({"challenge": str(payload.get("challenge", ""))})
+        if isinstance(payload, dict) and "ssl_check" in payload:
+            return Response(status_code=200)
+        return _response(await self._intake.take(payload))
+
+    def _is_signed(self, request: Request, body: bytes) -> bool:
+        timestamp = request.headers.get("x-slack-request-timestamp", "")
+        signature = request.headers.get("x-slack-signature", "")
+        # The library fails on other than digits and on other than ASCII instead of saying no.
+        if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= len("9999999999")):
+            return False
+        if not signature.isascii():
+            return False
+        try:
+            text = body.decode()
+        except UnicodeDecodeError:
+            return False
+        return self._verifier.is_valid(text, timestamp, signature)
+
+
+async def _body(request: Request) -> bytes | None:
+    """The raw body; None if it is too large."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MOST_BODY_BYTES:
+            return None
+    return bytes(body)
+
+
+def _payload(body: bytes, content_type: str) -> object:
+    """Events come as JSON, slash commands as a form, interactions as JSON in the field `payload` of a form.
+
+    Read here and not by Bolt, which takes any form with the word "payload" in a value for an interaction.
+    """
+    try:
+        if content_type.partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
+            form = dict(parse_qsl(body.decode(), keep_blank_values=True))
+            return json.loads(form["payload"]) if "payload" in form else form
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _json(record: dict[str, str]) -> Response:
+    return Response(json.dumps(record), media_type="application/json")
+
+
+def _response(answer: BoltResponse) -> Response:
+    return Response(answer.body, status_code=answer.status)

@@ -1,0 +1,301 @@
+"""Socket Mode: stored before acknowledged, repeated until stored, connected whatever Slack does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import AbstractAsyncContextManager
+
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from adapters.slack.client import slack_client
+from adapters.slack.receive import SlackSocketReceiver
+from tests.adapters.slack.conftest import CountingMeter, MemoryGate, running
+from tests.servers.slack import Fault, SlackServer
+from tests.servers.slack_socket import Ack
+
+Connected = AbstractAsyncContextManager[SlackSocketReceiver]
+
+
+async def test_a_mention_is_stored_once_although_slack_sends_two_events(
+    server: SlackServer, gate: MemoryGate, meter: CountingMeter, connected: Connected
+) -> None:
+    """One mention comes as app_mention and as message: both are acknowledged, one message is stored."""
+    async with connected:
+        ts = server.say("C1", "U1", "<@U0BOT> how do I reset my card?")
+        await server.wait_until(lambda: len(server.sockets.acks) == 2, "two acks")
+
+    assert [incoming.id for incoming in gate.stored] == [f"slack:T0TEAM:C1:{ts}"]
+    assert gate.texts == ["how do I reset my card?"]
+    assert sorted(meter.seen) == ["duplicate", "stored"]
+    assert not server.sockets.given_up
+
+
+async def test_nothing_is_acknowledged_while_the_store_is_away(
+    server: SlackServer, gate: MemoryGate, connected: Connected
+) -> None:
+    """Redis away: no ack, Slack brings the event again, and it is stored once Redis is back."""
+    gate.away = True
+    async with connected:
+        server.say("D1", "U1", "hello")
+        await server.wait_until(lambda: gate.refusals >= 2, "a redelivery")
+        assert server.sockets.acks == []
+        gate.away = False
+        await server.wait_until(lambda: server.sockets.acks, "an ack")
+
+    assert gate.texts == ["hello"]
+    assert server.sockets.sent[-1]["retry_attempt"] >= 1
+
+
+async def test_a_gate_that_breaks_in_an_unknown_way_is_not_acknowledged_either(
+    server: SlackServer, gate: MemoryGate, connected: Connected, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An unforeseen error is logged with its trace and without the words, and the event comes again."""
+    gate.broken = RuntimeError("a defect")
+    async with connected:
+        server.say("D1", "U1", "my secret is swordfish")
+        await server.wait_until(lambda: len(server.sockets.sent) >= 2, "a redelivery")
+        gate.broken = None
+        await server.wait_until(lambda: gate.stored, "the message")
+
+    assert "a defect" in caplog.text
+    assert "swordfish" not in caplog.text
+
+
+async def test_a_slow_store_is_not_acknowledged(server: SlackServer, gate: MemoryGate, connected: Connected) -> None:
+    """A put that takes longer than Slack waits is given up; the redelivery stores the message."""
+    server.sockets.ack_timeout_s = 4.0
+    gate.slow = asyncio.Event()
+    async with connected:
+        server.say("D1", "U1", "hello")
+        await server.wait_until(lambda: len(server.sockets.sent) >= 2, "a redelivery")
+        assert server.sockets.acks == []
+        gate.slow.set()
+        await server.wait_until(lambda: server.sockets.acks, "an ack")
+
+    assert gate.texts == ["hello"]
+
+
+async def test_what_is_no_message_is_acknowledged(
+    server: SlackServer, gate: MemoryGate, meter: CountingMeter, connected: Connected
+) -> None:
+    """Edits, deletions, joins, other bots, reactions and buttons are acknowledged and stored nowhere."""
+    server.channel("C1")
+    async with connected:
+        ts = server.say("C1", "U1", "not for the bot")
+        server.edit("C1", ts, "<@U0BOT> edited")
+        server.delete("C1", ts)
+        server.join("C1", "U2")
+        server.bot_says("C1", "<@U0BOT> beep")
+        server.deliver(server.workspace.envelope({"type": "reaction_added", "user": "U1", "event_ts": ts}))
+        button = await server.sockets.deliver_once("interactive", {"type": "block_actions", "actions": []})
+        await server.wait_until(lambda: len(server.sockets.acks) == 7, "seven acks")
+
+    assert button is not None
+    assert gate.stored == []
+    assert meter.seen == ["ignored"] * 7
+
+
+async def test_our_own_messages_are_acknowledged_and_passed_over(
+    server: SlackServer, client: AsyncWebClient, gate: MemoryGate, connected: Connected
+) -> None:
+    """Slack sends us our own posts too; answering them would never end."""
+    server.channel("C1")
+    async with connected:
+        await client.chat_postMessage(channel="C1", markdown_text="an answer", thread_ts="1700000000.000100")
+        await server.wait_until(lambda: server.sockets.acks, "an ack")
+
+    assert gate.stored == []
+
+
+async def test_a_slash_command_is_acknowledged_with_nothing(
+    server: SlackServer, gate: MemoryGate, connected: Connected
+) -> None:
+    """The receipt comes from the pipeline: the ack itself shows nothing."""
+    async with connected:
+        ack = await server.slash("C1", "U1", "/reset", "channel")
+
+    assert isinstance(ack, Ack)
+    assert ack.payload is None
+    [incoming] = gate.stored
+    assert incoming.command is not None
+    assert (incoming.command.name, incoming.command.argument) == ("reset", "channel")
+    assert incoming.command.whole_channel
+    assert incoming.reply_to.ephemeral
+
+
+@pytest.mark.parametrize(
+    "payload", [None, "text", [], {"type": "event_callback"}, {"authorizations": [1]}, {"command": 1}]
+)
+async def test_unreadable_payloads_are_acknowledged_and_counted(
+    server: SlackServer, gate: MemoryGate, meter: CountingMeter, connected: Connected, payload: object
+) -> None:
+    """Slack would only bring the same again, so a payload that cannot be read is counted and acknowledged."""
+    async with connected:
+        ack = await server.sockets._send("events_api", payload, {})  # type: ignore[arg-type]  # noqa: SLF001
+
+    assert ack is not None
+    assert gate.stored == []
+    assert set(meter.seen) <= {"malformed", "ignored"}
+
+
+async def test_messages_of_a_channel_are_put_in_order(
+    server: SlackServer, gate: MemoryGate, connected: Connected
+) -> None:
+    """A slow put of the first message does not let the second one pass."""
+    gate.slow = asyncio.Event()
+    async with connected:
+        for number in range(20):
+            server.say("D1", "U1", f"message {number}")
+        await server.wait_until(lambda: len(server.sockets.sent) == 20, "all sent")
+        gate.slow.set()
+        await server.wait_until(lambda: len(gate.stored) == 20, "all stored")
+
+    assert gate.texts == [f"message {number}" for number in range(20)]
+
+
+# --- the connection -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reason", ["warning", "refresh_requested"])
+@pytest.mark.parametrize("close", [True, False])
+async def test_a_disconnect_opens_a_new_socket(
+    server: SlackServer, gate: MemoryGate, connected: Connected, reason: str, close: bool
+) -> None:
+    """Slack asks every few hours to connect anew: nothing is lost, whether it closes the old socket itself or not."""
+    async with connected:
+        await server.sockets.disconnect(reason, close=close)
+        server.say("D1", "U1", "after")
+        await server.wait_until(lambda: server.sockets.opened == 2, "a second socket")
+        await server.wait_until(lambda: gate.stored, "the message")
+
+    assert gate.texts == ["after"]
+    assert not server.sockets.given_up
+
+
+async def test_the_old_socket_acknowledges_what_it_brought(
+    server: SlackServer, gate: MemoryGate, connected: Connected
+) -> None:
+    """A message in work while Slack asks us to move is acknowledged over the socket it came by: no redelivery."""
+    gate.slow = asyncio.Event()
+    async with connected:
+        server.say("D1", "U1", "in work")
+        await server.wait_until(lambda: server.sockets.sent, "the message sent")
+        await server.sockets.disconnect("refresh_requested", close=False)
+        await server.wait_until(lambda: server.sockets.opened == 2, "a second socket")
+        gate.slow.set()
+        await server.wait_until(lambda: server.sockets.acks, "an ack")
+
+    assert len(server.sockets.sent) == 1
+
+
+async def test_a_cut_socket_is_opened_again(server: SlackServer, gate: MemoryGate, connected: Connected) -> None:
+    """A connection that breaks without a word is replaced at once."""
+    async with connected as receiver:
+        server.sockets.cut()
+        await server.wait_until(lambda: server.sockets.opened == 2, "a second socket")
+        server.say("D1", "U1", "after")
+        await server.wait_until(lambda: gate.stored, "the message")
+        assert receiver.not_ready() is None
+
+
+async def test_an_outage_of_slack_is_survived(server: SlackServer, gate: MemoryGate, connected: Connected) -> None:
+    """While Slack is away the receiver says so; when it is back the receiver is connected again."""
+    async with connected as receiver:
+        port = server.port
+        await server.stop()
+        await server.wait_until(lambda: receiver.not_ready() is not None, "a reason")
+        await server.start(port)
+        await server.wait_until(lambda: receiver.not_ready() is None, "a new connection")
+        server.say("D1", "U1", "back")
+        await server.wait_until(lambda: gate.stored, "the message")
+
+
+async def test_too_many_sockets_is_waited_out(server: SlackServer, connected: Connected) -> None:
+    """Turned away for too many sockets, the receiver tries again later."""
+    server.sockets.max_sockets = 1
+    async with connected as receiver:
+        server.sockets.max_sockets = 0
+        server.sockets.cut()
+        await server.wait_until(lambda: "too_many_websockets" in str(receiver.not_ready()), "a reason")
+        server.sockets.max_sockets = 1
+        await server.wait_until(lambda: receiver.not_ready() is None, "a new connection")
+
+
+async def test_it_is_not_ready_before_slack_said_hello(
+    server: SlackServer, client: AsyncWebClient, gate: MemoryGate, meter: CountingMeter
+) -> None:
+    """An open socket is not enough."""
+    server.sockets.greet = False
+    receiver = SlackSocketReceiver(client, app_token=server.app_token, gate=gate, meter=meter)
+    async with running(receiver):
+        await server.wait_until(lambda: server.sockets.opened, "a socket")
+        assert receiver.not_ready() is not None
+
+
+@pytest.mark.parametrize("wrong", ["bot_token", "app_token"])
+async def test_a_refused_token_is_named_and_not_shown(
+    server: SlackServer, gate: MemoryGate, meter: CountingMeter, caplog: pytest.LogCaptureFixture, wrong: str
+) -> None:
+    """The operator reads which token Slack refuses, in the log and in not_ready, without the token."""
+    tokens = {"bot_token": server.bot_token, "app_token": server.app_token} | {wrong: "xoxb-swordfish"}
+    caplog.set_level(logging.DEBUG)
+    async with slack_client(bot_token=tokens["bot_token"], api_url=server.api_url) as client:
+        receiver = SlackSocketReceiver(client, app_token=tokens["app_token"], gate=gate, meter=meter)
+        async with running(receiver):
+            await server.wait_until(lambda: "invalid_auth" in str(receiver.not_ready()), "a reason")
+
+    assert f"SLACK_{wrong.upper()}" in str(receiver.not_ready())
+    assert f"SLACK_{wrong.upper()}" in caplog.text
+    assert "swordfish" not in caplog.text + repr(receiver) + repr(vars(receiver))
+
+
+async def test_auth_test_is_tried_until_it_works(
+    server: SlackServer, client: AsyncWebClient, gate: MemoryGate, meter: CountingMeter
+) -> None:
+    """Errors, rate limits, broken answers and cut connections at the start only delay it."""
+    server.fail("auth.test", Fault(status=500), Fault(cut="before"), Fault(retry_after_s=0))
+    receiver = SlackSocketReceiver(client, app_token=server.app_token, gate=gate, meter=meter)
+    async with running(receiver):
+        await server.wait_until(lambda: receiver.not_ready() is None, "a connected receiver")
+
+    assert len(server.calls("auth.test")) == 4
+
+
+async def test_oauth_variables_in_the_environment_do_not_take_the_token_away(
+    monkeypatch: pytest.MonkeyPatch, server: SlackServer, gate: MemoryGate, connected: Connected
+) -> None:
+    """SLACK_CLIENT_ID and SLACK_CLIENT_SECRET switch Bolt to OAuth; messages are received all the same."""
+    monkeypatch.setenv("SLACK_CLIENT_ID", "1")
+    monkeypatch.setenv("SLACK_CLIENT_SECRET", "2")
+    async with connected:
+        server.say("D1", "U1", "hello")
+        await server.wait_until(lambda: gate.stored, "the message")
+
+
+async def test_stopping_finishes_what_is_in_work(server: SlackServer, gate: MemoryGate, connected: Connected) -> None:
+    """A message that is being stored when the stop comes is stored and acknowledged."""
+    gate.slow = asyncio.Event()
+    async with connected:
+        server.say("D1", "U1", "last words")
+        await server.wait_until(lambda: server.sockets.sent, "the message sent")
+        asyncio.get_running_loop().call_later(0.2, gate.slow.set)
+
+    assert gate.texts == ["last words"]
+    await server.wait_until(lambda: len(server.sockets.acks) == 1, "the ack")
+
+
+async def test_nothing_said_is_logged(
+    server: SlackServer, connected: Connected, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not even at DEBUG, where the libraries print payloads."""
+    caplog.set_level(logging.DEBUG)
+    async with connected:
+        server.say("D1", "U1", "swordfish")
+        server.say("C1", "U1", "<@U0BOT> swordfish")
+        await server.slash("C1", "U1", "/reset", "swordfish")
+        await server.wait_until(lambda: len(server.sockets.acks) == 4, "all acks")
+
+    ours = [record for record in caplog.records if not record.name.startswith("aiohttp")]
+    assert "swordfish" not in "\n".join(record.getMessage() for record in ours)
