@@ -1,0 +1,99 @@
+"""The entry: signals, exit codes, and the last place where an exception can land. `frontdesk` and `python -m bot`.
+
+Exit codes: 0 a clean stop, 1 it could not start or failed, 2 a wrong configuration or command line, 130 a command
+was interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator
+
+from bot.cli import Application, Entry, Work, app
+from bot.config_rules import VARIABLES
+from bot.errors import BotError, ConfigError
+from bot.redact import Redactor
+
+INTERRUPTED = 130
+"""128 + SIGINT, as shells report it."""
+
+
+def main() -> None:
+    """Run the command that the arguments name, and exit with its code."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run one command; every outcome is an exit code, with what to do about it on standard error."""
+    try:
+        app(arguments, obj=Entry(run=run, application=_application))
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last place: whatever it was becomes an exit code and a clear word
+        return _failed(error)
+    return 0
+
+
+def _application() -> Application:
+    # Imported when the configuration is known to be good: it brings in every library we use.
+    from bot import app as application
+
+    return application
+
+
+def run(work: Work, stoppable: bool) -> None:
+    """Run a command's work. The first signal asks it to stop, the second ends the process at once."""
+    asyncio.run(_signalled(work, stoppable))
+
+
+async def _signalled(work: Work, stoppable: bool) -> None:
+    stop = asyncio.Event()
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def on_signal(number: int) -> None:
+        if stop.is_set():
+            # Safe, if rude: whatever was accepted is in Redis and will be answered after the next start.
+            sys.stderr.write("stopped at once\n")
+            sys.stderr.flush()
+            os._exit(128 + number)
+        stop.set()
+        if not stoppable and task is not None:
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal, number)
+    await work(stop)
+
+
+def _failed(error: Exception) -> int:
+    """Say what happened: our own errors in a line each, anything else with its traceback in the log."""
+    redact = Redactor(os.environ[name] for name in VARIABLES if name in os.environ and name != "REDIS_URL")
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, ConfigError):
+            lines = "\n".join(f"  {problem}" for problem in cause.problems)
+            sys.stderr.write(redact(f"The configuration needs your attention:\n{lines}\n"))
+        elif isinstance(cause, BotError):
+            sys.stderr.write(redact(f"frontdesk: {cause}\n"))
+        else:
+            logging.getLogger("bot").critical("stopped by an error of our own", exc_info=cause)
+    return 2 if causes and all(isinstance(cause, ConfigError) for cause in causes) else 1
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The errors themselves, out of the groups that a TaskGroup wraps them in."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _causes(inner)
+    else:
+        yield error
+
+
+if __name__ == "__main__":
+    main()
