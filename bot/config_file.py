@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,9 @@ def read_file(path: Path, known_secrets: tuple[str, ...], problems: list[str]) -
 
 
 def _parse(path: Path, text: str, problems: list[str]) -> object:
-    loader = _Loader(text)
+    loader: _Loader | None = None
     try:
+        loader = _Loader(text)
         tree: object = loader.get_single_data()
     except yaml.MarkedYAMLError as error:
         # Only what and where: the line itself might hold a secret.
@@ -57,8 +59,10 @@ def _parse(path: Path, text: str, problems: list[str]) -> object:
         problems.append(f"{path}: found what is no YAML, or a value that is no date or number, allowed YAML")
         return None
     finally:
-        loader.dispose()
-    problems += [f"{path}: found {key} twice (line {line}), allowed once" for key, line in loader.repeated]
+        if loader is not None:
+            loader.dispose()
+    repeated = sorted(loader.repeated, key=itemgetter(1))
+    problems += [f"{path}: found {key} twice (line {line}), allowed once" for key, line in repeated]
     return tree
 
 
