@@ -20,14 +20,16 @@ class Reuse:
         answers: the store.
         scope: all that an answer depends on beside question, language and passages: model, parameters, persona,
             knowledge base, prompt version.
+        enabled: False stores and serves nothing; whether a question leans on the last one is still found out.
         meter: counts hits and misses.
     """
 
     name = "reuse"
 
-    def __init__(self, *, answers: Answers, scope: str, meter: Meter) -> None:
+    def __init__(self, *, answers: Answers, scope: str, enabled: bool, meter: Meter) -> None:
         self._answers = answers
         self._scope = scope
+        self._enabled = enabled
         self._meter = meter
 
     async def __call__(self, turn: Turn) -> Turn:
@@ -39,7 +41,7 @@ class Reuse:
         question = turn.incoming.text
         fit = fitness(question, turn.language, has_history=bool(turn.history))
         turn = replace(turn, leans=bool(turn.history) and not fit.servable)
-        if not fit.servable:
+        if not (fit.servable and self._enabled):
             self._meter.reuse("unfit")
             return turn
         turn = replace(turn, question_key=self._key(question, turn.language), storable=fit.storable)

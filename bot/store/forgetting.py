@@ -28,17 +28,29 @@ class RedisForgetting:
         redis: a bytes client.
         scripts: on the same server.
         partitions: of the inbox.
+        lane: of the inbox.
         rules: names of the limiter's rules.
-        knowledge_bases: names; their answers and marks are on the same server.
+        kb_scripts: on the server of the knowledge bases.
+        knowledge_bases: names; answers and marks are kept in each.
     """
 
     def __init__(
-        self, redis: Redis, scripts: Scripts, *, partitions: int, rules: Iterable[str], knowledge_bases: Sequence[str]
+        self,
+        redis: Redis,
+        scripts: Scripts,
+        *,
+        partitions: int,
+        lane: str = keys.SERVED,
+        rules: Iterable[str],
+        kb_scripts: Scripts,
+        knowledge_bases: Sequence[str],
     ) -> None:
         self._redis = redis
         self._scripts = scripts
         self._partitions = partitions
+        self._lane = lane
         self._rules = tuple(rules)
+        self._kb_scripts = kb_scripts
         self._kbs = tuple(keys.kb(name) for name in knowledge_bases)
 
     async def reset(self, conversation: Conversation, at_ms: int) -> None:
@@ -112,7 +124,7 @@ class RedisForgetting:
     ) -> tuple[int, int, int, list[bytes]]:
         answer = await self._scripts.run(
             "forget",
-            [keys.inbox(partition)],
+            [keys.inbox(partition, self._lane)],
             what,
             conversation,
             person,
@@ -126,6 +138,8 @@ class RedisForgetting:
     async def _mark_answers(self, kind: str, marked: str, at_ms: int, *, everything: bool = False) -> int:
         erased = 0
         for kb in self._kbs:
-            answer = await self._scripts.run("answer_forget", [kb], kind, marked, at_ms, keys.MARK_MS, int(everything))
+            answer = await self._kb_scripts.run(
+                "answer_forget", [kb], kind, marked, at_ms, keys.MARK_MS, int(everything)
+            )
             erased += cast("int", answer)
         return erased

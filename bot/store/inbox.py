@@ -25,6 +25,8 @@ from bot.store.scripts import Scripts, milliseconds
 from bot.turn import Exchange
 
 End = Literal["settled", "done", "lost"]
+MOST_COUNTED = 10_000
+"""Conversations of a partition that a scrape looks at: some 20 ms of Redis at the most."""
 
 
 class RedisInbox:
@@ -34,6 +36,7 @@ class RedisInbox:
         redis: a bytes client.
         scripts: on the same server.
         partitions: as fixed by `fix_partitions`.
+        lane: whose messages these are: the serving workers' or the terminal's.
         lease: how long a claim holds without renewal.
         max_waiting: messages that may wait in a mailbox; the next one is refused.
         max_turns: exchanges kept of a conversation.
@@ -47,6 +50,7 @@ class RedisInbox:
         scripts: Scripts,
         *,
         partitions: int,
+        lane: str = keys.SERVED,
         lease: timedelta,
         max_waiting: int,
         max_turns: int,
@@ -56,6 +60,7 @@ class RedisInbox:
         self._redis = redis
         self._scripts = scripts
         self._partitions = partitions
+        self._lane = lane
         self._lease_ms = milliseconds(lease)
         self._max_waiting = max_waiting
         self._max_turns = max_turns
@@ -99,7 +104,7 @@ class RedisInbox:
             partition = (self._turn_of_partition + offset) % self._partitions
             answer = await self._scripts.run(
                 "claim",
-                [keys.inbox(partition)],
+                [keys.inbox(partition, self._lane)],
                 token,
                 self._lease_ms,
                 self._max_turns,
@@ -123,7 +128,7 @@ class RedisInbox:
             async with self._redis.pipeline(transaction=False) as pipe:
                 pipe.time()
                 for partition in range(self._partitions):
-                    pipe.zrange(f"{keys.inbox(partition)}:due", 0, 0, withscores=True)
+                    pipe.zrange(f"{keys.inbox(partition, self._lane)}:due", 0, 0, withscores=True)
                 (seconds, micros), *heads = await pipe.execute()
         now_ms = seconds * 1000 + micros // 1000
         scores = [float(head[0][1]) for head in heads if head]
@@ -247,8 +252,43 @@ class RedisInbox:
         )
         return cast("End", cast("bytes", answer).decode())
 
+    async def release_claims(self) -> int:
+        """End all claims, at the start of a server that nobody else can have used; see `release.lua`.
+
+        One round trip for each partition.
+
+        Returns:
+            How many were ended.
+
+        Raises:
+            StoreUnavailable: some may have been ended; the others' leases run out.
+        """
+        ended = 0
+        for partition in range(self._partitions):
+            ended += cast(
+                "int", await self._scripts.run("release", [keys.inbox(partition, self._lane)], self._scripts.now)
+            )
+        return ended
+
+    async def queue(self) -> tuple[int, timedelta]:
+        """Messages waiting and the age of the oldest, for the metrics; see `queue.lua`.
+
+        One round trip for each partition.
+
+        Raises:
+            StoreUnavailable: Redis did not answer.
+        """
+        waiting, oldest_ms = 0, 0
+        for partition in range(self._partitions):
+            answer = await self._scripts.run(
+                "queue", [keys.inbox(partition, self._lane)], MOST_COUNTED, self._scripts.now
+            )
+            count, age_ms = cast("list[int]", answer)
+            waiting, oldest_ms = waiting + count, max(oldest_ms, age_ms)
+        return waiting, timedelta(milliseconds=oldest_ms)
+
     def _prefix(self, incoming: Incoming) -> str:
-        return keys.inbox(keys.partition_of(incoming.conversation.id, self._partitions))
+        return keys.inbox(keys.partition_of(incoming.conversation.id, self._partitions), self._lane)
 
 
 async def fix_partitions(redis: Redis, partitions: int) -> None:

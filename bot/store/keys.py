@@ -25,10 +25,16 @@ def partitions() -> str:
     return f"{PREFIX}:partitions"
 
 
+SERVED = "p"
+"""The lane whose messages the workers of `frontdesk serve` answer."""
+TERMINAL = "pt"
+"""The lane of `frontdesk chat`, which answers its own: beside a running bot neither takes the other's messages."""
+
+
 # --- inbox, partition p -----------------------------------------------------------------------------------------
 
 
-def inbox(partition: int) -> str:
+def inbox(partition: int, lane: str = SERVED) -> str:
     """Prefix of all keys of a partition; the scripts build their keys from it.
 
     `:due` ZSET conversation → Unix ms when it may next be claimed; no TTL.
@@ -46,7 +52,7 @@ def inbox(partition: int) -> str:
     `:dead:<message id>` HASH `record reason conversation at`; TTL `DEAD_MS`.
     `:deadof:<person>` SET of message ids; TTL `DEAD_MS`.
     """
-    return f"{PREFIX}:{{p{partition}}}"
+    return f"{PREFIX}:{{{lane}{partition}}}"
 
 
 def doorbell() -> str:

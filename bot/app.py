@@ -1,0 +1,399 @@
+"""The composition root: builds the parts from the configuration, runs them, and shuts them down in order.
+
+Everything else gets what it needs by argument; here, and in `bot.stores` and `bot.platforms`, concrete classes meet.
+The order of the pipeline is the list in `steps_of`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import hashlib
+import logging
+import os
+import secrets
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import get_args
+
+from adapters.terminal.chat import run as run_terminal
+from adapters.web.send import PageMessenger
+from bot.commands.forget import Forget
+from bot.commands.help import Help
+from bot.commands.reset import Reset
+from bot.commands.start import Start
+from bot.company import Company
+from bot.config import Config
+from bot.deliver import Deliver
+from bot.errors import EmbeddingUnavailable, StartError, StoreUnavailable
+from bot.http.app import build
+from bot.http.metrics import PrometheusMeter, QueueState
+from bot.http.server import serve as serve_http
+from bot.knowledge.ingest import Ingest, Progress, Summary
+from bot.language import language_of
+from bot.llm.chat import ChatModel
+from bot.llm.quote import quote
+from bot.message import Conversation, Language, Platform
+from bot.pipeline import Pipeline, Step
+from bot.platforms import Platforms, open_platforms
+from bot.ports import Found, Messenger, Meter, Model
+from bot.prompt import PROMPT_VERSION
+from bot.steps.admit import Admit
+from bot.steps.answer import Answer
+from bot.steps.commands import CommandAct, Commands
+from bot.steps.confirm import Confirm
+from bot.steps.limit import Limit
+from bot.steps.recall import Recall
+from bot.steps.remember import Remember
+from bot.steps.retrieve import Retrieve
+from bot.steps.reuse import Reuse
+from bot.steps.screen import Screen
+from bot.store import keys
+from bot.store.embedded import EmbeddedRedis
+from bot.stores import KB, Stores, open_stores
+from bot.texts import Texts
+from bot.worker import Worker
+
+MAX_QUESTION_CHARS = 4000
+"""Longer messages are refused with a sentence: a question of this length fits Telegram's own limit."""
+SEND_TIMEOUT = timedelta(seconds=10)
+DRAIN = timedelta(seconds=20)
+"""How long turns in flight may take once we are told to stop; what is cut off is taken up at the next start."""
+INGEST_AGAIN = timedelta(seconds=5)
+
+log = logging.getLogger(__name__)
+
+
+def steps_of(config: Config, stores: Stores, model: Model | None, texts: Texts, meter: Meter) -> Sequence[Step]:
+    """The pipeline. Read it from top to bottom: this is what happens to a message."""
+    is_admin = admins_of(config)
+    reset = Reset(forgetting=stores.forgetting, is_admin=is_admin, texts=texts)
+    forget = Forget(forgetting=stores.forgetting, is_admin=is_admin, texts=texts)
+    table: dict[str, CommandAct] = {
+        "start": Start(name=config.bot.name, texts=texts),
+        "help": Help(is_admin=is_admin, texts=texts),
+        "reset": reset,
+        "forget": forget,
+    }
+    return (
+        Admit(allowed=access_of(config), limiter=stores.limiter, texts=texts),
+        Commands(table, limiter=stores.limiter, is_admin=is_admin, texts=texts, meter=meter),
+        Limit(limiter=stores.limiter, is_admin=is_admin, texts=texts, meter=meter),
+        Screen(max_chars=MAX_QUESTION_CHARS, texts=texts),
+        Recall(max_tokens=config.history.max_tokens),
+        Reuse(answers=stores.answers, scope=scope_of(config), enabled=config.answers.exact, meter=meter),
+        Retrieve(knowledge=stores.passages, top_k=config.knowledge.top_k),
+        Confirm(answers=stores.answers, meter=meter),
+        Answer(
+            model=model,
+            quote=quote,
+            answers=stores.answers,
+            persona=config.bot.persona,
+            name=config.bot.name,
+            texts=texts,
+            meter=meter,
+        ),
+        Remember(answers=stores.answers),
+    )
+
+
+async def serve(config: Config, stop: asyncio.Event, announce: Callable[[str], None]) -> None:
+    """Run the bot until `stop` is set, then shut it down in order.
+
+    Args:
+        config: the whole configuration.
+        stop: set by the entry's signal handlers.
+        announce: called with the address of the chat page once we listen.
+
+    Raises:
+        StartError: a part cannot start; says what to do.
+        StoreUnavailable: Redis went away while starting.
+    """
+    texts = Texts.load()
+    async with open_stores(config, join=False) as stores, AsyncExitStack() as stack:
+        meter = PrometheusMeter(lambda: queue_state(stores))
+        stop_http = asyncio.Event()
+        platforms = await open_platforms(config, stores, texts, meter, stack, stop_http)
+        worker = await build_worker(config, stores, platforms.messengers, texts, meter, stack)
+        documents = Documents(config, stores)
+        app = build(ready=lambda: readiness(stores, platforms, documents), metrics=meter, routes=platforms.routes)
+
+        def started(port: int) -> None:
+            announce(f"http://{config.server.host}:{port}")
+
+        http = serve_http(app, config.server.host, config.server.port, stop_http, started)
+        await run_parts(stop, stop_http, stores, platforms, worker, http, documents)
+
+
+async def run_parts(
+    stop: asyncio.Event,
+    stop_http: asyncio.Event,
+    stores: Stores,
+    platforms: Platforms,
+    worker: Worker,
+    http: Coroutine[object, object, None],
+    documents: Documents,
+) -> None:
+    """Run everything in one TaskGroup; on `stop`, end it from the outside in.
+
+    Raises:
+        StartError: of the part that failed.
+    """
+    stop_worker = asyncio.Event()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            background = [
+                tasks.create_task(stores.doorbell.run(), name="doorbell - listen"),
+                tasks.create_task(documents.ingest(), name="knowledge - ingest paths"),
+            ]
+            if stores.server is not None:
+                watching = watch_server(stores.server)
+                background.append(tasks.create_task(watching, name="redis - watch the embedded server"))
+            serving = tasks.create_task(http, name="http - serve")
+            receiving = [
+                tasks.create_task(receiver.run(stop), name=f"{name} - receive")
+                for name, receiver in platforms.receivers.items()
+            ]
+            working = tasks.create_task(worker.run(stop_worker), name="worker - answer")
+            await stop.wait()
+            log.info("stopping: no more messages are taken")
+            if receiving:
+                await asyncio.wait(receiving)
+            log.info("stopping: turns in flight end")
+            stop_worker.set()
+            await working
+            stop_http.set()
+            await serving
+            for task in background:
+                task.cancel()
+    except* (StartError, StoreUnavailable) as group:
+        raise first_of(group) from None
+
+
+def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first plain error in a group, whatever the nesting."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+async def chat(config: Config, stop: asyncio.Event) -> None:
+    """The same pipeline in the terminal, beside a running bot or by itself.
+
+    Its messages wait in a lane of their own and are answered here, so neither takes the other's. By itself, with an
+    embedded server that it started, it reads the documents of `knowledge.paths` first.
+
+    Raises:
+        StartError: Redis cannot be reached or started.
+        StoreUnavailable: it went away while starting.
+    """
+    texts = Texts.load()
+    async with open_stores(config, join=True, lane=keys.TERMINAL) as stores, AsyncExitStack() as stack:
+        meter = PrometheusMeter()
+        if stores.server is not None and stores.server.started_here and config.knowledge.paths:
+            await Documents(config, stores).ingest()
+        messengers: dict[Platform, Messenger] = {"terminal": PageMessenger("terminal", stores.page_box)}
+        worker = await build_worker(config, stores, messengers, texts, meter, stack)
+        stop_worker = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            doorbell = tasks.create_task(stores.doorbell.run(), name="doorbell - listen")
+            working = tasks.create_task(worker.run(stop_worker), name="worker - answer")
+            await run_terminal(
+                stores.inbox,
+                stores.page_box,
+                session=f"{getpass.getuser()}-{secrets.token_hex(8)}",
+                greeting=texts("start", own_voice(config) or language_of_terminal(), name=config.bot.name),
+                stop=stop,
+                waiting_words=frozenset(texts("waiting", language) for language in get_args(Language)),
+                locale=language_of_terminal(),
+            )
+            stop_worker.set()
+            await working
+            doorbell.cancel()
+
+
+async def ingest(config: Config, paths: Sequence[Path], on_progress: Callable[[Progress], None]) -> Summary:
+    """Add documents, to stay until they vanish from the disk.
+
+    Raises:
+        StartError: Redis cannot be reached or started.
+        StoreUnavailable: it went away; what was switched stays, ingesting again goes on from there.
+    """
+    async with open_stores(config, join=True) as stores:
+        return await Ingest(stores.passages, stores.embedder).sync(paths, origin="cli", progress=on_progress)
+
+
+async def search(config: Config, question: str) -> Found:
+    """What the pipeline would find for a question.
+
+    Raises:
+        StartError: Redis cannot be reached or started.
+        StoreUnavailable: it went away.
+    """
+    async with open_stores(config, join=True) as stores:
+        return await stores.passages.search(question, language_of(question), config.knowledge.top_k)
+
+
+class Documents:
+    """The documents of `knowledge.paths`, read at start."""
+
+    def __init__(self, config: Config, stores: Stores) -> None:
+        self._paths = config.knowledge.paths
+        self._ingest = Ingest(stores.passages, stores.embedder)
+        self.done = False
+
+    async def ingest(self) -> None:
+        """Read them; while Redis or the embedder is away, try again."""
+        while not self.done:
+            try:
+                summary = await self._ingest.sync(self._paths, origin="config")
+            except (StoreUnavailable, EmbeddingUnavailable) as error:
+                log.warning("the documents were not read, trying again: %s", error)
+                await asyncio.sleep(INGEST_AGAIN.total_seconds())
+                continue
+            for path, reason in summary.failed:
+                log.warning("%s was skipped: %s", path, reason)
+            log.info(
+                "documents: %d added, %d changed, %d unchanged, %d removed, %d skipped",
+                *(len(paths) for paths in (summary.added, summary.changed, summary.unchanged, summary.removed)),
+                len(summary.failed),
+            )
+            self.done = True
+
+
+async def readiness(stores: Stores, platforms: Platforms, documents: Documents) -> list[str]:
+    """Why messages cannot be answered now; empty when they can."""
+    reasons = [
+        f"{name}: {reason}" for name, receiver in platforms.receivers.items() if (reason := receiver.not_ready())
+    ]
+    if not documents.done:
+        reasons.append("knowledge: the documents are being read")
+    try:
+        await stores.inbox.next_due()
+    except StoreUnavailable:
+        reasons.append("redis: not reachable")
+    return reasons
+
+
+async def queue_state(stores: Stores) -> QueueState:
+    """What waits, for the metrics.
+
+    Raises:
+        StoreUnavailable: Redis did not answer.
+    """
+    waiting, oldest = await stores.inbox.queue()
+    return QueueState(waiting=waiting, oldest=oldest)
+
+
+async def watch_server(server: EmbeddedRedis) -> None:
+    """Until the embedded server ends, which it should not before us.
+
+    Raises:
+        StartError: it ended.
+    """
+    code = await server.ended()
+    raise StartError(f"the embedded Redis ended by itself (exit code {code}); see its log in redis.data_dir")
+
+
+async def build_worker(
+    config: Config,
+    stores: Stores,
+    messengers: Mapping[Platform, Messenger],
+    texts: Texts,
+    meter: Meter,
+    stack: AsyncExitStack,
+) -> Worker:
+    """The worker with its pipeline and delivery."""
+    model = model_of(config)
+    if model is not None:
+        stack.push_async_callback(model.close)
+    return Worker(
+        inbox=stores.inbox,
+        pipeline=Pipeline(steps_of(config, stores, model, texts, meter), meter),
+        deliver=Deliver(
+            inbox=stores.inbox,
+            messengers=messengers,
+            outbound=stores.outbound,
+            meter=meter,
+            send_timeout=min(SEND_TIMEOUT, config.inbox.lease * 2 / 3),
+        ),
+        company=Company(inbox=stores.inbox, messengers=messengers, outbound=stores.outbound, texts=texts),
+        messengers=messengers,
+        doorbell=stores.doorbell,
+        texts=texts,
+        voice=own_voice(config),
+        meter=meter,
+        concurrency=config.workers.concurrency,
+        lease=config.inbox.lease,
+        max_attempts=config.inbox.max_attempts,
+        drain=DRAIN,
+    )
+
+
+def model_of(config: Config) -> ChatModel | None:
+    """The first configured provider; None means that passages are quoted."""
+    if not config.llm.providers:
+        return None
+    provider = config.llm.providers[0]
+    key = config.api_key(provider)
+    return ChatModel(
+        base_url=provider.base_url,
+        api_key=key.get_secret_value() if key is not None else None,
+        model=provider.model,
+        timeout=provider.timeout,
+        max_output_tokens=config.llm.max_output_tokens,
+    )
+
+
+def scope_of(config: Config) -> str:
+    """All that an answer depends on beside question, language and passages; another scope never shares answers."""
+    provider = config.llm.providers[0] if config.llm.providers else None
+    parts = (
+        PROMPT_VERSION,
+        KB,
+        config.bot.name,
+        config.bot.persona,
+        config.bot.language,
+        "quote" if provider is None else f"{provider.base_url} {provider.model} {config.llm.max_output_tokens}",
+        str(config.knowledge.top_k),
+    )
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def own_voice(config: Config) -> Language | None:
+    """The language the operator fixed for our own sentences; None: the person's."""
+    return None if config.bot.language == "auto" else config.bot.language
+
+
+def language_of_terminal() -> Language:
+    """By the locale of the process."""
+    spoken = os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
+    return "zh" if spoken.startswith("zh") else "en"
+
+
+def admins_of(config: Config) -> Callable[[Conversation], bool]:
+    """Who may use the admin's commands and is not limited."""
+    admins = {
+        *(("telegram", user) for user in config.admins.telegram),
+        *(("slack", user) for user in config.admins.slack),
+    }
+    return lambda conversation: (conversation.platform, conversation.user) in admins
+
+
+def access_of(config: Config) -> Callable[[Conversation], bool]:
+    """Who is answered: a non-empty list of users must hold the user, one of chats or channels the place."""
+    telegram, slack = config.access.telegram, config.access.slack
+    users = {"telegram": frozenset(telegram.users), "slack": frozenset(slack.users)}
+    channels = {"telegram": frozenset(telegram.chats), "slack": frozenset(slack.channels)}
+
+    def allowed(conversation: Conversation) -> bool:
+        some_users = users.get(conversation.platform)
+        some_channels = channels.get(conversation.platform)
+        return (not some_users or conversation.user in some_users) and (
+            not some_channels or conversation.channel in some_channels
+        )
+
+    return allowed
