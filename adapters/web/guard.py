@@ -125,7 +125,8 @@ def _same_origin(request: Request, host: str) -> bool:
 
 def _carries(request: Request, token: bytes) -> bool:
     scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and hmac.compare_digest(bearer.strip().encode(), token):
+    # Header bytes come decoded as Latin-1, whatever they are; the token is compared as UTF-8 bytes.
+    if scheme.lower() == "bearer" and hmac.compare_digest(bearer.strip().encode("latin-1"), token):
         return True
     return hmac.compare_digest(request.cookies.get(COOKIE, "").encode(), _cookie_value(token).encode())
 
