@@ -24,13 +24,13 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command that the arguments name, and exit with its code."""
-    sys.exit(run_command(sys.argv[1:]))
+    sys.exit(run_command(sys.argv[1:], Entry(run=run, application=_application)))
 
 
-def run_command(arguments: list[str]) -> int:
+def run_command(arguments: list[str], entry: Entry) -> int:
     """Run one command; every outcome is an exit code, with what to do about it on standard error."""
     try:
-        app(arguments, obj=Entry(run=run, application=_application))
+        app(arguments, obj=entry)
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 0
     except (KeyboardInterrupt, asyncio.CancelledError):
