@@ -69,8 +69,11 @@ class _Splitter:
 
     def _skip(self, place: int) -> int:
         """The next character to show: whitespace goes, but within a fence only line breaks do."""
-        blank = "\n" if self._fence_around(place) else None
-        return len(self._text) - len(self._text[place:].lstrip(blank))
+        while place < len(self._text) and self._text[place].isspace():
+            if self._text[place] != "\n" and any(fence.start <= place < fence.end for fence in self._fences):
+                break
+            place += 1
+        return place
 
     def _end(self, start: int) -> int:
         """Where the piece that starts here ends."""

@@ -135,6 +135,14 @@ class TelegramServer:
         """Bring updates again, whatever was confirmed."""
         self._queue.redeliver(update_ids)
 
+    def bot_says(self, text: str, chat: Chat) -> int:
+        """A message of the bot stands in a chat, as if sent long ago; returns its message id."""
+        return self._methods.stand(self.join(chat), text).message_id
+
+    def update(self, update_id: int) -> Record:
+        """An update as the bot gets it."""
+        return self._queue.update(update_id)
+
     def message_id(self, update_id: int) -> int:
         """The message id of a person's message, to reply to."""
         message = self._queue.update(update_id)["message"]
@@ -252,10 +260,12 @@ class TelegramServer:
     async def _fail(self, request: web.Request, method: str, form: dict[str, str], fault: Fault) -> web.StreamResponse:
         if fault.how == "error":
             return self._refuse(method, form, Refused(fault.status, fault.description, **fault.parameters))
-        status = 200 if fault.how == "garbage" else 0
+        status = {"garbage": 200, "page": fault.status}.get(fault.how, 0)
         self.calls.append(Call(method=method, parameters=form, status=status))
         if fault.how == "garbage":
             return web.Response(text='{"ok": tru', content_type="application/json")
+        if fault.how == "page":
+            return web.Response(text="<h1>Forbidden</h1>", content_type="text/html", status=status)
         if fault.how == "hang":
             await self._hang(fault.seconds)
         if request.transport is not None:

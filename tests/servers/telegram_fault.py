@@ -12,7 +12,7 @@ class Fault:
 
     Attributes:
         how: `error`: an answer with `status`; `cut`: the connection is closed without an answer; `hang`: no answer
-            for `seconds`, then cut; `garbage`: a 200 whose body is no JSON.
+            for `seconds`, then cut; `garbage`: a 200 whose body is no JSON; `page`: HTML with `status`, as of a proxy.
         after_effect: the call takes effect before it goes wrong.
         status: HTTP status of an `error`.
         description: of an `error`.
@@ -20,7 +20,7 @@ class Fault:
         seconds: of a `hang`.
     """
 
-    how: Literal["error", "cut", "hang", "garbage"]
+    how: Literal["error", "cut", "hang", "garbage", "page"]
     after_effect: bool = False
     status: int = 500
     description: str = "Internal Server Error"

@@ -117,6 +117,16 @@ class Methods:
         self._next_message_id[chat_id] = number + 1
         return number
 
+    def stand(self, chat: Chat, text: str) -> Sent:
+        """A message of the bot in a chat, sent by no call."""
+        number = self.new_message_id(chat.id)
+        sent = Sent(
+            message_id=number, chat_id=chat.id, text=text, entities=[], thread=None, reply_to=None, preview=False
+        )
+        self._keep(chat, sent)
+        # It can be replied to, but it is nothing that the bot sent in this test.
+        return self.sent.pop((chat.id, number))
+
     async def _get_me(self, _: Form) -> object:
         return {**self.me.record(), "can_join_groups": True, "can_read_all_group_messages": False}
 

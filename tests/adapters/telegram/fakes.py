@@ -14,7 +14,7 @@ from adapters.telegram.parse import Me
 from adapters.telegram.receive import TelegramReceiver
 from bot.errors import StoreUnavailable
 from bot.message import Incoming, Platform
-from bot.ports import Accepted
+from bot.ports import Accepted, Receiver
 from tests.servers.telegram import BOT_ID, USERNAME, TelegramServer
 from tests.servers.telegram_chat import Chat, User
 
@@ -86,7 +86,7 @@ class FakeMeter:
 class Running:
     """A receiver at work, with its gate and meter."""
 
-    def __init__(self, receiver: TelegramReceiver, gate: FakeGate, meter: FakeMeter, stop: asyncio.Event) -> None:
+    def __init__(self, receiver: Receiver, gate: FakeGate, meter: FakeMeter, stop: asyncio.Event) -> None:
         self.receiver = receiver
         self.gate = gate
         self.meter = meter
@@ -101,7 +101,7 @@ async def receiving(
     gate, meter, stop = gate or FakeGate(), FakeMeter(), asyncio.Event()
     waits = {"first_backoff": timedelta(milliseconds=5), "max_backoff": timedelta(milliseconds=40)}
     async with telegram_bot(token=token or server.token, api_url=server.api_url) as bot:
-        receiver = TelegramReceiver(bot, gate, meter, **{**waits, **options})  # type: ignore[arg-type]
+        receiver: Receiver = TelegramReceiver(bot, gate, meter, **{**waits, **options})  # type: ignore[arg-type]
         task = asyncio.create_task(receiver.run(stop))
         try:
             yield Running(receiver, gate, meter, stop)
