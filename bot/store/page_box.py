@@ -1,9 +1,9 @@
 """Replies waiting for a chat page or a terminal to fetch them: the `PageBox` port on Redis.
 
 A box is a stream, read from an id onwards, so that a page that was away misses nothing of the last 200 messages.
-Waiting costs no connection: the script that appends also rings, on the pub/sub channel named like the box; one
-connection per process hears the rings of all boxes and wakes who waits here. A blocking XREAD per page would hold a
-connection each. A missed ring, or a `run` that does not run, costs one poll.
+Waiting costs no connection: the script that appends also rings, on one pub/sub channel for all boxes; one connection
+per process hears the rings and wakes who waits here. A blocking XREAD per page would hold a connection each. A missed
+ring, or a `run` that does not run, costs one poll.
 """
 
 from __future__ import annotations
@@ -37,6 +37,10 @@ RECONNECT = timedelta(seconds=1)
 LISTEN = timedelta(seconds=30)
 """Longest wait for one ring; the blocking client's timeout must be longer."""
 
+_RING = keys.page_box("*")
+"""Pub/sub channel that names the box with a new message; channels and keys do not meet. Not a pattern: an ACL that
+allows `&fd:*` would not allow a subscription to a pattern below it."""
+
 _ID = re.compile(r"\d{1,19}(-\d{1,19})?")
 
 log = logging.getLogger(__name__)
@@ -65,7 +69,9 @@ class RedisPageBox:
         Raises:
             StoreUnavailable: the message may be there; append it again under the same key.
         """
-        added = await self._scripts.run("page_append", keys.page_box_keys(channel), key, text, MOST, milliseconds(TTL))
+        added = await self._scripts.run(
+            "page_append", keys.page_box_keys(channel), key, text, MOST, milliseconds(TTL), _RING
+        )
         return SentId(cast("bytes", added).decode())
 
     async def read(self, channel: str, after: str, wait: timedelta) -> list[tuple[SentId, str]]:
@@ -113,7 +119,7 @@ class RedisPageBox:
                 del self._waiting[box]
 
     async def run(self) -> None:
-        """Hear the rings until cancelled; PSUBSCRIBE, one connection. While Redis is away, readers poll."""
+        """Hear the rings until cancelled; SUBSCRIBE, one connection. While Redis is away, readers poll."""
         while True:
             try:
                 await self._listen()
@@ -125,7 +131,7 @@ class RedisPageBox:
         try:
             with translated("page_box.listen"):
                 async with self._listener.pubsub() as pubsub:
-                    await pubsub.psubscribe(keys.page_box("*"))
+                    await pubsub.subscribe(_RING)
                     while True:
                         message = await pubsub.get_message(timeout=LISTEN.total_seconds())
                         if message is not None:
@@ -135,8 +141,8 @@ class RedisPageBox:
             self._wake_all()
 
     def _heard(self, message: dict[str, object]) -> None:
-        if message["type"] == "pmessage":
-            box = cast("bytes", message["channel"]).decode()
+        if message["type"] == "message":
+            box = cast("bytes", message["data"]).decode()
             for rung in self._waiting.get(box, ()):
                 rung.set()
         else:

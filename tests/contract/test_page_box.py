@@ -42,7 +42,7 @@ async def listening(box: RedisPageBox, redis: Redis) -> AsyncIterator[RedisPageB
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(box.run(), name="page box - listen")
         async with asyncio.timeout(10):
-            while not await redis.pubsub_numpat():  # noqa: ASYNC110 - told by the server, nothing signals it
+            while not await redis.pubsub_channels():  # noqa: ASYNC110 - told by the server, nothing signals it
                 await asyncio.sleep(0.01)
         yield box
         task.cancel()

@@ -1,0 +1,248 @@
+"""Is this Redis one that we can keep our promises on? Asked once at start, by doing what will be done later.
+
+Each finding is a `StartError` with what was found, what is needed and what to do; none carries a password. The checks
+stand in one list, cheapest and most telling first. What a check writes lies under scratch keys of its own, is
+deleted at once, and would go by itself in a minute. Nothing here is tried again later: a Redis that goes away while
+we run is `StoreUnavailable`, and comes back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import secrets
+import struct
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import cast
+
+from redis.asyncio import Redis
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    BusyLoadingError,
+    NoPermissionError,
+    ReadOnlyError,
+    RedisError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from bot.errors import StartError
+from bot.store import keys
+from bot.store.client import redacted
+from bot.store.scripts import milliseconds, source
+
+REQUIRED_VERSION = (8, 0)
+_REQUIRED = ".".join(map(str, REQUIRED_VERSION))
+LOADING_WAIT = timedelta(minutes=2)
+"""For a server that loads its data: a large index of the HNSW kind takes half a minute."""
+SEARCH_WAIT = timedelta(seconds=10)
+"""For one scratch passage to be found."""
+SCRATCH_TTL = timedelta(minutes=1)
+_POLL_S = 0.1
+_PROGRESS_S = 5.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerFacts:
+    """What the server says of itself, for the log and for `doctor`.
+
+    Attributes:
+        version: of Redis, `8.2.3`.
+        maxmemory_bytes: 0 if there is no limit; at the limit writes are refused and the platforms keep the messages.
+        persistent: it writes an append-only file; without, what was accepted is lost when the server is.
+    """
+
+    version: str
+    maxmemory_bytes: int
+    persistent: bool
+
+
+async def probe(redis: Redis, *, url: str, loading_wait: timedelta = LOADING_WAIT) -> ServerFacts:
+    """Check that the server can do all that we need; about ten round trips.
+
+    Args:
+        redis: from `bot.store.client.connect`.
+        url: it was connected with, for the messages; shown without its password.
+        loading_wait: how long to wait while it loads its data.
+
+    Raises:
+        StartError: what is wrong and what to do.
+    """
+    place = redacted(url)
+    await _reach(redis, place, loading_wait)
+    with _telling("INFO", place):
+        facts = cast("dict[str, object]", await redis.info("server", "memory", "persistence", "replication", "cluster"))
+    _check_version(facts, place)
+    _check_role(facts, place)
+    _check_eviction(facts, place)
+    scratch = keys.kb(f"probe-{secrets.token_hex(8)}")
+    with _telling("EVAL", place):
+        await _send(redis, "EVAL", source("probe"), 1, scratch, milliseconds(SCRATCH_TTL))
+    await _check_pubsub(redis, scratch, place)
+    await _check_search(redis, scratch, place)
+    found = ServerFacts(
+        version=str(facts["redis_version"]),
+        maxmemory_bytes=int(str(facts.get("maxmemory", 0))),
+        persistent=str(facts.get("aof_enabled", 0)) == "1",
+    )
+    if not found.persistent:
+        log.warning("Redis at %s writes no append-only file: messages it holds are lost when it stops", place)
+    return found
+
+
+async def _reach(redis: Redis, place: str, loading_wait: timedelta) -> None:
+    """Return once the server answers and has its data."""
+    deadline = time.monotonic() + loading_wait.total_seconds()
+    told = -_PROGRESS_S
+    while True:
+        try:
+            with _telling("PING", place):
+                await redis.ping()
+        except BusyLoadingError:
+            if time.monotonic() > deadline:
+                raise StartError(
+                    f"Redis at {place} is still loading its data after {loading_wait.total_seconds():g} s: "
+                    f"start the bot again when it is ready"
+                ) from None
+        else:
+            return
+        if time.monotonic() - told >= _PROGRESS_S:
+            told = time.monotonic()
+            log.info("Redis at %s loads its data; waiting", place)
+        await asyncio.sleep(_POLL_S)
+
+
+@contextmanager
+def _telling(command: str, place: str) -> Iterator[None]:
+    """Turn a failure of `command` into words; a server that is loading passes through."""
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        cause = _told_by_server(error)
+        if isinstance(cause, BusyLoadingError):
+            raise cause from None
+        raise StartError(f"Redis at {place} {_verdict(cause, command)}") from error
+
+
+def _told_by_server(error: Exception) -> Exception:
+    """What the server said: on Unix sockets the library wraps a refused handshake as a lost connection."""
+    while type(error) is RedisConnectionError and isinstance(error.__cause__, RedisError):
+        error = error.__cause__
+    return error
+
+
+def _verdict(error: Exception, command: str) -> str:
+    text = str(error)
+    if isinstance(error, (AuthenticationError, AuthorizationError)):
+        return (
+            "does not let us in: user or password is missing or wrong; set both in REDIS_URL "
+            "(redis://user:password@host:port, special characters %-encoded)"
+        )
+    if isinstance(error, (RedisConnectionError, RedisTimeoutError, OSError)):
+        return f"cannot be reached ({type(error).__name__}: {text}): start it, or correct REDIS_URL"
+    if isinstance(error, ReadOnlyError):
+        return "is a read-only replica: set REDIS_URL to its primary"
+    if isinstance(error, NoPermissionError) or "no permissions" in text.lower():
+        # The command may stand inside a script.
+        inner = re.search(r"run the '([^']+)' command", text)
+        refused = inner[1].upper() if inner else f"{command} ({text})"
+        return (
+            f"refuses {refused} to our user: allow it in the ACL; needed are "
+            f"`~{keys.PREFIX}:* &{keys.PREFIX}:* +@all -@dangerous +info` and the FT.* commands"
+        )
+    if "unknown command" in text.lower() and command.startswith("FT."):
+        return f"has no search ({command} is unknown): use Redis 8 with its query engine, as in the image redis:8"
+    if "unknown command" in text.lower() and command == "PING":
+        return f"is too old ({text}); needed is Redis {_REQUIRED} or newer, for one the image redis:8"
+    return f"refused {command}: {text}"
+
+
+def _check_version(facts: dict[str, object], place: str) -> None:
+    text = str(facts.get("redis_version", "0"))
+    numbers = tuple(int(number) for number in re.findall(r"\d+", text)[:2])
+    name = str(facts.get("server_name", "redis"))
+    if numbers < REQUIRED_VERSION:
+        found = f"Redis {text}" if name == "redis" else f"{name} (compatible with Redis {text})"
+        raise StartError(f"{place} is {found}; needed is Redis {_REQUIRED} or newer, for one the image redis:8")
+
+
+def _check_role(facts: dict[str, object], place: str) -> None:
+    if facts.get("role") == "slave":
+        raise StartError(
+            f"Redis at {place} is a replica of {facts.get('master_host')}:{facts.get('master_port')}: "
+            f"set REDIS_URL to its primary"
+        )
+    if str(facts.get("cluster_enabled", 0)) == "1":
+        raise StartError(f"Redis at {place} is part of a cluster, which is not available yet: use a single Redis")
+
+
+def _check_eviction(facts: dict[str, object], place: str) -> None:
+    policy = facts.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        raise StartError(
+            f"Redis at {place} has maxmemory-policy {policy}: at its memory limit it would silently delete accepted "
+            f"messages. Set it to noeviction: `CONFIG SET maxmemory-policy noeviction`, and in its redis.conf"
+        )
+
+
+async def _check_pubsub(redis: Redis, scratch: str, place: str) -> None:
+    with _telling("SUBSCRIBE", place):
+        async with redis.pubsub() as pubsub:
+            await pubsub.subscribe(scratch)
+            await pubsub.get_message(timeout=SEARCH_WAIT.total_seconds())
+
+
+async def _check_search(redis: Redis, scratch: str, place: str) -> None:
+    """Create an index like ours, find a passage in it by words and by vector, and drop both."""
+    index, passage = f"{scratch}:index:probe", f"{scratch}:p:probe:1"
+    vector = struct.pack("<2f", 1.0, 0.0)
+    shape = ["TYPE", "FLOAT32", "DIM", "2", "DISTANCE_METRIC", "COSINE"]
+    schema = ["text", "TEXT", "NOSTEM", "tag", "TAG", "vector", "VECTOR", "FLAT", "6", *shape]
+    options = ["PREFIX", "1", f"{scratch}:p:", "TEMPORARY", str(int(SCRATCH_TTL.total_seconds())), "STOPWORDS", "0"]
+    with _telling("FT.CREATE", place):
+        await _send(redis, "FT.CREATE", index, *options, "SCHEMA", *schema)
+    try:
+        with _telling("HSET", place):
+            await _send(redis, "HSET", passage, "text", "frontdesk", "tag", "probe", "vector", vector)
+            await _send(redis, "PEXPIRE", passage, milliseconds(SCRATCH_TTL))
+        words: list[str | bytes | int] = ["@text:(frontdesk)", "SCORER", "BM25STD", "DIALECT", 2]
+        nearest: list[str | bytes | int] = [
+            "(@tag:{probe})=>[KNN 1 @vector $v]",
+            "PARAMS",
+            2,
+            "v",
+            vector,
+            "DIALECT",
+            2,
+        ]
+        with _telling("FT.SEARCH", place):
+            await _until_found(redis, ["FT.SEARCH", index, *words], place)
+            await _until_found(redis, ["FT.SEARCH", index, *nearest], place)
+    finally:
+        with _telling("FT.DROPINDEX", place):
+            await _send(redis, "FT.DROPINDEX", index, "DD")
+
+
+async def _until_found(redis: Redis, search: list[str | bytes | int], place: str) -> None:
+    """Ask until the scratch passage is found; indexing runs behind the write."""
+    deadline = time.monotonic() + SEARCH_WAIT.total_seconds()
+    while True:
+        answer = await _send(redis, *search)
+        if isinstance(answer, dict) and answer.get(b"total_results") == 1:
+            return
+        if time.monotonic() > deadline:
+            raise StartError(f"The search of Redis at {place} does not find what it was given: {answer!r}")
+        await asyncio.sleep(_POLL_S)
+
+
+async def _send(redis: Redis, *words: str | bytes | int) -> object:
+    send = cast("Callable[..., Awaitable[object]]", redis.execute_command)  # untyped in redis-py
+    return await send(*words)
