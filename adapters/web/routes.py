@@ -25,7 +25,7 @@ from bot.errors import MalformedEvent, StartError, StoreUnavailable
 from bot.ports import Gate, Meter, PageBox
 
 PUT_DEADLINE = timedelta(seconds=10)
-_SENT_ID = re.compile(r"\d{1,20}(-\d{1,20})?")
+_SENT_ID = re.compile(r"[0-9]{1,19}(-[0-9]{1,19})?")
 
 
 def routes(

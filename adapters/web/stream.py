@@ -25,8 +25,8 @@ READ_DEADLINE = timedelta(seconds=10)
 """On top of the wait that the box was asked for."""
 MAX_PER_SESSION = 6
 """What a browser opens to one host; the one opened longest ago makes room, for it may hang on a dead line."""
-MAX_STREAMS = 256
-"""Each one holds a connection to Redis while it waits."""
+MAX_STREAMS = 500
+"""Each one is a connection, so an open file, of which a process usually has 1024; the rest is for everything else."""
 
 Messages = list[tuple[SentId, str]]
 

@@ -65,6 +65,7 @@ class FakeGate:
     def __init__(self, box: FakeBox | None = None) -> None:
         self.incoming: list[Incoming] = []
         self.failures = 0
+        self.arrived = asyncio.Event()
         self._box = box
 
     async def put(self, incoming: Incoming) -> Accepted:
@@ -75,6 +76,7 @@ class FakeGate:
         if any(incoming.id == other.id for other in self.incoming):
             return "duplicate"
         self.incoming.append(incoming)
+        self.arrived.set()
         if self._box is not None:
             await self._box.append(incoming.reply_to.channel, incoming.id, f"echo: {incoming.text}")
         return "stored"

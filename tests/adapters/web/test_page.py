@@ -1,0 +1,195 @@
+"""The page's own script, run by node on a document of a few lines: what Markdown becomes, and what it never becomes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import shutil
+
+import pytest
+
+from adapters.web.page import load
+
+NODE = shutil.which("node")
+needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed")
+
+# Enough of a DOM to see what was built: nodes are shown as (name attributes children…), texts as JSON strings.
+DOCUMENT = """
+class Node_ {
+  constructor(name) { this.tagName = name.toUpperCase(); this.children = []; this.attributes = {}; }
+  appendChild(child) { this.children.push(child); return child; }
+  setAttribute(name, value) { this.attributes[name] = value; }
+  toString() {
+    const attributes = Object.entries(this.attributes).map(([name, value]) => `${name}=${value}`);
+    return "(" + [this.tagName.toLowerCase(), ...attributes, ...this.children.map(String)].join(" ") + ")";
+  }
+}
+class Text_ { constructor(text) { this.text = text; } toString() { return JSON.stringify(this.text); } }
+const document = { createElement: name => new Node_(name), createTextNode: text => new Text_(text) };
+"""
+SHOW = """
+const texts = JSON.parse(require("fs").readFileSync(0, "utf8"));
+console.log(JSON.stringify(texts.map(text => {
+  const body = document.createElement("body");
+  markdown(text, body);
+  return body.children.map(String).join("");
+})));
+"""
+
+
+def _scripts() -> list[str]:
+    return re.findall(r"<script>(.*?)</script>", load("page.html", name="Front Desk").html, re.DOTALL)
+
+
+async def _node(*arguments: str, given: str) -> tuple[int, str]:
+    assert NODE is not None
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(NODE, *arguments, stdin=pipe, stdout=pipe, stderr=pipe)
+    async with asyncio.timeout(30):
+        out, error = await process.communicate(given.encode())
+    return process.returncode or 0, out.decode() or error.decode()
+
+
+async def _shown(*texts: str) -> list[str]:
+    status, out = await _node("-e", DOCUMENT + _scripts()[0] + SHOW, given=json.dumps(texts))
+    assert status == 0, out
+    found: list[str] = json.loads(out)
+    return found
+
+
+CASES = {
+    "Hello": '(p "Hello")',
+    "one\ntwo\n\nthree": '(p "one" (br) "two")(p "three")',
+    "a **b** c": '(p "a " (strong "b") " c")',
+    "a *b* and _c_ ~~d~~": '(p "a " (em "b") " and " (em "c") " " (s "d"))',
+    "**立即生效**,新卡": '(p (strong "立即生效") ",新卡")',
+    "***x***": '(p (strong (em "x")))',
+    "2 * 3 * 4 and a_b_c": '(p "2 * 3 * 4 and a_b_c")',
+    "**open": '(p "**open")',
+    r"\*plain\* 1\. \n": r'(p "*plain* 1. \\n")',
+    "use `**x**` and ``a`b``": '(p "use " (code "**x**") " and " (code "a`b"))',
+    "`open": '(p "`open")',
+    "```python\nif x:\n    **y**\n```\nafter": '(pre (code "if x:\\n    **y**"))(p "after")',
+    "```\nopen": '(pre (code "open"))',
+    "~~~\n```\n~~~": '(pre (code "```"))',
+    "# Title #\ntext": '(p (strong "Title"))(p "text")',
+    "- a\n- b\n\n- c": '(ul (li (p "a")) (li (p "b")) (li (p "c")))',
+    "3. a\n4) b": '(ol start=3 (li (p "a")) (li (p "b")))',
+    "1. a\n   - b\n   - c\n2. d": '(ol start=1 (li (p "a") (ul (li (p "b")) (li (p "c")))) (li (p "d")))',
+    "- a\n  more": '(ul (li (p "a" (br) "more")))',
+    "> a\n> > b\n\nc": '(blockquote (p "a") (blockquote (p "b")))(p "c")',
+    "a\n\n---\nb": '(p "a")(hr)(p "b")',
+    "| a | b |\n|---|---|": '(pre (code "| a | b |\\n|---|---|"))',
+    "[a **b**](https://e.org/x_(y))": (
+        '(p (a href=https://e.org/x_(y) rel=noopener nofollow noreferrer target=_blank "a " (strong "b")))'
+    ),
+    "see http://e.org/a_b, or (https://e.org).": (
+        '(p "see " (a href=http://e.org/a_b rel=noopener nofollow noreferrer target=_blank "http://e.org/a_b") ", or ('
+        '" (a href=https://e.org/ rel=noopener nofollow noreferrer target=_blank "https://e.org") ").")'
+    ),
+    "见https://e.org/a?b，谢谢": (
+        '(p "见" (a href=https://e.org/a?b rel=noopener nofollow noreferrer target=_blank "https://e.org/a?b") "，谢谢")'
+    ),
+    "![logo](https://e.org/i.png)": (
+        '(p (a href=https://e.org/i.png rel=noopener nofollow noreferrer target=_blank "logo"))'
+    ),
+    "": "",
+}
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "[x](javascript:alert(1))",
+    "[x](JaVaScRiPt:alert(1))",
+    "[x](java\tscript:alert(1))",
+    "[x](\x01javascript:alert(1))",
+    "[x](data:text/html;base64,PHNjcmlwdD4=)",
+    "[x](vbscript:x)",
+    "[x](//evil.example)",
+    "[x](/path)",
+    "[x](file:///etc/passwd)",
+    "[x](<javascript:alert(1)>)",
+    "![x](javascript:alert(1))",
+    "<javascript:alert(1)>",
+    '[a](https://e.org" onclick="alert(1))',
+    "[[a](javascript:x)](javascript:y)",
+    "```<img onerror=x>\n<script>\n```",
+    "> - # **<iframe src=javascript:x>**",
+    "&lt;script&gt;",
+)
+
+
+@needs_node
+async def test_what_markdown_becomes() -> None:
+    """The little Markdown that answers need becomes nodes; whatever is none stays text."""
+    shown = await _shown(*CASES)
+
+    assert dict(zip(CASES, shown, strict=True)) == CASES
+
+
+@needs_node
+async def test_nothing_hostile_becomes_anything() -> None:
+    """Markup stays text and only http and https become links, whatever is tried."""
+    allowed = {"p", "a", "br", "code", "pre", "strong", "em", "s", "ul", "ol", "li", "blockquote", "hr"}
+
+    for shown in await _shown(*HOSTILE):
+        outside_texts = re.sub(r'"(?:[^"\\]|\\.)*"', "", shown)
+        assert set(re.findall(r"\((\w+)", outside_texts)) <= allowed
+        assert not re.search(r"href=(?!https?:)", outside_texts), shown
+        assert not re.search(r"\bon\w+=", outside_texts), shown
+
+
+@needs_node
+@pytest.mark.timeout(60)
+async def test_no_text_makes_the_page_hang() -> None:
+    """Texts made to be searched again and again are read in one go: the whole lot within node's 30 s."""
+    n = 20_000
+    pieces = (
+        "*a ",
+        "**a ",
+        "_a ",
+        "[",
+        "[a](",
+        "`a ``b ",
+        "![",
+        "> ",
+        "- ",
+        "~~",
+        "***",
+        "# ",
+        "|",
+        "1. ",
+        "\\",
+        "http://",
+    )
+
+    shown = await _shown(*(piece * n for piece in pieces), "\n".join(["> " * 50 + "x"] * 200), "  " * n + "- x")
+
+    assert len(shown) == len(pieces) + 2
+
+
+@needs_node
+@pytest.mark.parametrize("number", [0, 1])
+async def test_scripts_are_sound(number: int) -> None:
+    """Both scripts of the page can be read by a JavaScript engine."""
+    status, out = await _node("--check", "-", given=_scripts()[number])
+
+    assert status == 0, out
+
+
+def test_no_markup_is_ever_made_from_text() -> None:
+    """The page has no way to turn a string into markup or code."""
+    html = load("page.html", name="Front Desk").html
+
+    assert len(_scripts()) == 2
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|srcdoc", html)
+    assert not re.search(r"\son\w+\s*=\s*[\"']", html)
+    assert "style=" not in html
+
+
+def test_every_sentence_in_both_languages() -> None:
+    """English and Chinese have the same words."""
+    english, chinese = re.findall(r"^    (?:en|zh): \{(.*?)\},$", _scripts()[1], re.DOTALL | re.MULTILINE)
+
+    assert re.findall(r"(\w+): \"", english) == re.findall(r"(\w+): \"", chinese)
