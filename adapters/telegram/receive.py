@@ -150,7 +150,7 @@ class TelegramReceiver:
             lanes = [group.create_task(self._store_chat(lane), name="telegram - store") for lane in chats.values()]
         unstored = [number for lane in lanes if (number := lane.result()) is not None]
         if ids:
-            self._offset = min(unstored, default=ids[-1] + 1)
+            self._offset = min(unstored, default=max(ids) + 1)
         if unstored:
             raise StoreUnavailable(f"{len(unstored)} chats wait")
         if updates and not ids:
@@ -268,4 +268,5 @@ def _as_timedelta(value: int | timedelta) -> timedelta:
 
 def _update_id(update: object) -> int | None:
     number = update.get("update_id") if isinstance(update, dict) else None
-    return number if isinstance(number, int) and not isinstance(number, bool) else None
+    known = isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 1 << 63
+    return number if known else None
