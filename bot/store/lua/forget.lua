@@ -26,6 +26,11 @@ local function conversations_meant()
   return redis.call('ZINTER', 2, of_person, of_place)
 end
 
+-- The first three of a conversation's five parts.
+local function place_of(id)
+  return string.match(id, '^([^:]*:[^:]*:[^:]*):')
+end
+
 -- Histories are ordered by arrival: what is old stands first.
 local function erase_history(key)
   local old = 0
@@ -49,8 +54,9 @@ for _, id in ipairs(conversations_meant()) do
     set_mark(prefix, 'c', id, at, mark_ms)
     marked[#marked + 1] = id
   end
-  if everything then
-    redis.call('DEL', prefix .. ':thread:' .. id)
+  local thread = prefix .. ':thread:' .. id
+  if everything and tonumber(redis.call('GET', thread) or math.huge) <= at then
+    redis.call('DEL', thread)
   end
 end
 if what == 'person' then
@@ -66,6 +72,9 @@ if everything then
     redis.call('ZREM', prefix .. ':dead', id)
   end
   redis.call('DEL', letters_of_person)
-  redis.call('ZREMRANGEBYSCORE', of_person, '-inf', at)
+  for _, id in ipairs(redis.call('ZRANGE', of_person, '-inf', at, 'BYSCORE')) do
+    redis.call('ZREM', prefix .. ':of:p:' .. place_of(id), id)
+    redis.call('ZREM', of_person, id)
+  end
 end
 return { conversations, exchanges, letters, marked }

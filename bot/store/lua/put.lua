@@ -37,7 +37,12 @@ if addressing == 'follow' and redis.call('EXISTS', thread) == 0 then
   return 'unaddressed'
 end
 if addressing ~= 'direct' then
-  redis.call('SET', thread, '1', 'PX', thread_ms)
+  redis.call('SET', thread, now, 'PX', thread_ms)
+end
+for _, index in ipairs({ prefix .. ':of:u:' .. person, prefix .. ':of:p:' .. place }) do
+  redis.call('ZADD', index, 'GT', now, conversation)
+  redis.call('ZREMRANGEBYSCORE', index, '-inf', now - index_ms)
+  redis.call('PEXPIRE', index, index_ms)
 end
 
 redis.call('SADD', seen, id)
@@ -49,11 +54,6 @@ if waiting > max_waiting then
   return 'counted'
 end
 local full = waiting == max_waiting
-for _, index in ipairs({ prefix .. ':of:u:' .. person, prefix .. ':of:p:' .. place }) do
-  redis.call('ZADD', index, 'GT', now, conversation)
-  redis.call('ZREMRANGEBYSCORE', index, '-inf', now - index_ms)
-  redis.call('PEXPIRE', index, index_ms)
-end
 redis.call('RPUSH', mail, id)
 redis.call('HSET', prefix .. ':body:' .. conversation, id, string.format('%d:%d:', now, full and 1 or 0) .. record)
 redis.call('ZADD', prefix .. ':due', 'NX', now, conversation)
