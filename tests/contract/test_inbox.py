@@ -1,0 +1,369 @@
+"""The inbox where a random walk seldom looks: exact instants, many callers at once, retries and restarts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from redis.asyncio import Redis
+
+from bot.errors import StartError, StoreUnavailable
+from bot.message import SentId
+from bot.ports import Claimed, Delivery
+from bot.store import keys
+from bot.store.inbox import RedisInbox, fix_partitions
+from bot.store.scripts import Scripts, milliseconds
+from bot.turn import Exchange
+from tests.contract.samples import LEASE, START_MS, conversation, inbox_on, incoming
+
+LEASE_MS = milliseconds(LEASE)
+
+
+@pytest.fixture
+def scripts(redis: Redis) -> Scripts:
+    """Scripts on a clock that stands still."""
+    return Scripts(redis, now_ms=START_MS)
+
+
+@pytest.fixture
+def inbox(redis: Redis, scripts: Scripts) -> RedisInbox:
+    """An inbox on that clock."""
+    return inbox_on(redis, scripts)
+
+
+@pytest.fixture
+async def inboxes(redis: Redis, redis_url: str) -> AsyncIterator[list[RedisInbox]]:
+    """Ten inboxes with a connection pool each, as ten processes would have."""
+    clients = [Redis.from_url(redis_url, protocol=3) for _ in range(10)]
+    yield [inbox_on(client, Scripts(client)) for client in clients]
+    for client in clients:
+        await client.aclose()
+
+
+async def claimed_by(inbox: RedisInbox, token: str) -> Claimed:
+    """A claim that must be granted."""
+    claimed = await inbox.claim(token)
+    assert claimed is not None
+    return claimed
+
+
+# --- instants ---
+
+
+@pytest.mark.parametrize(("after_ms", "free"), [(LEASE_MS - 1, False), (LEASE_MS, True), (LEASE_MS + 1, True)])
+async def test_a_lease_holds_to_its_end(inbox: RedisInbox, scripts: Scripts, after_ms: int, free: bool) -> None:
+    """Another may claim at the very end of the lease, and not a millisecond before."""
+    await inbox.put(incoming(1))
+    await inbox.claim("first")
+
+    scripts.now_ms = START_MS + after_ms
+    second = await inbox.claim("second")
+
+    assert (second is not None) == free
+
+
+@pytest.mark.parametrize(("after_ms", "free"), [(999, False), (1000, True), (1001, True)])
+async def test_a_deferred_conversation_is_due_at_its_moment(
+    inbox: RedisInbox, scripts: Scripts, after_ms: int, free: bool
+) -> None:
+    """Deferred by a second: not claimed before it is over, and by anybody then."""
+    await inbox.put(incoming(1))
+    await inbox.defer(await claimed_by(inbox, "first"), timedelta(seconds=1))
+
+    scripts.now_ms = START_MS + after_ms
+    again = await inbox.claim("second")
+
+    assert (again is not None) == free
+
+
+async def test_a_renewed_lease_counts_from_the_renewal(inbox: RedisInbox, scripts: Scripts) -> None:
+    """Renewed a millisecond before its end, it holds for a whole lease more."""
+    await inbox.put(incoming(1))
+    claimed = await claimed_by(inbox, "first")
+
+    scripts.now_ms = START_MS + LEASE_MS - 1
+    held = await inbox.renew([claimed])
+    scripts.now_ms = START_MS + 2 * LEASE_MS - 2
+    early = await inbox.claim("second")
+    scripts.now_ms = START_MS + 2 * LEASE_MS - 1
+    late = await inbox.claim("third")
+
+    assert held == {"first"}
+    assert early is None
+    assert late is not None
+    assert late.crashes == 1
+
+
+async def test_the_longest_waiting_conversation_is_claimed_first(inbox: RedisInbox, scripts: Scripts) -> None:
+    """Whoever wrote first is answered first."""
+    for number, user in enumerate(["b", "c", "a"]):
+        scripts.now_ms = START_MS + number
+        await inbox.put(incoming(number, conversation(user)))
+
+    order = [(await claimed_by(inbox, f"t{n}")).incoming.conversation.user for n in range(3)]
+
+    assert order == ["b", "c", "a"]
+
+
+async def test_a_message_that_comes_while_its_conversation_is_leased_waits(inbox: RedisInbox) -> None:
+    """New words never let a second worker in, and are due as soon as the first message is settled."""
+    await inbox.put(incoming(1))
+    claimed = await claimed_by(inbox, "first")
+    await inbox.put(incoming(2))
+
+    meanwhile = await inbox.claim("second")
+    await inbox.settle(claimed, None)
+    afterwards = await claimed_by(inbox, "third")
+
+    assert meanwhile is None
+    assert afterwards.incoming == incoming(2)
+
+
+async def test_a_full_mailbox_refuses_once_and_counts_the_rest(redis: Redis, scripts: Scripts) -> None:
+    """With room for two the third is a refusal that waits its turn, further ones are counted, until there is room."""
+    inbox = inbox_on(redis, scripts, max_waiting=2)
+
+    answers = [await inbox.put(incoming(n)) for n in range(5)]
+    for n in range(3):
+        claimed = await claimed_by(inbox, f"t{n}")
+        assert claimed.full == (n == 2)
+        await inbox.settle(claimed, None)
+
+    assert answers == ["stored", "stored", "refused", "counted", "counted"]
+    assert await inbox.put(incoming(4)) == "duplicate"
+    assert await inbox.put(incoming(5)) == "stored"
+
+
+async def test_a_redelivery_in_the_next_hour_is_known(inbox: RedisInbox) -> None:
+    """An event without a date of its own is dated when it comes; its redelivery may come an hour later."""
+    dates = [datetime(2027, 1, 15, hour, 59, 59, tzinfo=UTC) for hour in (8, 9)]
+
+    answers = [await inbox.put(incoming(1, sent_at=date)) for date in dates]
+
+    assert answers == ["stored", "duplicate"]
+
+
+async def test_seen_marks_outlive_the_platforms_retries(inbox: RedisInbox, redis: Redis) -> None:
+    """Telegram brings a message again for a day."""
+    await inbox.put(incoming(1))
+
+    (seen,) = [name async for name in redis.scan_iter(f"{keys.inbox(0)}:seen:*")]
+
+    assert await redis.pttl(seen) > 24 * 3600 * 1000
+
+
+async def test_the_next_due_moment_is_told_on_the_servers_clock(redis: Redis) -> None:
+    """Nothing waits: none. Something is due: zero. All is leased: until the first lease ends."""
+    inbox = inbox_on(redis, Scripts(redis), partitions=2)
+
+    empty = await inbox.next_due()
+    await inbox.put(incoming(1))
+    due = await inbox.next_due()
+    await inbox.claim("first")
+    leased = await inbox.next_due()
+
+    assert (empty, due) == (None, timedelta(0))
+    assert leased is not None
+    assert timedelta(0) < leased <= LEASE
+
+
+async def test_the_doorbell_rings_for_what_is_due_now(redis: Redis, inbox: RedisInbox) -> None:
+    """Put, an immediate defer and settle with more to do ring; a later defer and an emptied mailbox do not."""
+    async with redis.pubsub() as bell:
+        await bell.subscribe(keys.doorbell())
+        await bell.get_message(timeout=5)
+
+        await inbox.put(incoming(1))
+        await inbox.put(incoming(2))
+        await inbox.defer(await claimed_by(inbox, "a"), timedelta(0))
+        await inbox.settle(await claimed_by(inbox, "b"), None)
+        assert [(await bell.get_message(timeout=5))["type"] for _ in range(4)] == ["message"] * 4
+
+        claimed = await claimed_by(inbox, "c")
+        await inbox.defer(claimed, timedelta(seconds=1))
+        await redis.publish(keys.doorbell(), "last")
+        assert (await bell.get_message(timeout=5))["data"] == b"last"
+
+
+# --- the ledger ---
+
+
+async def test_a_sent_part_is_not_marked_as_sending_again(inbox: RedisInbox) -> None:
+    """A retried "this one goes next" that comes after "it is out" loses no id."""
+    await inbox.put(incoming(1))
+    claimed = await claimed_by(inbox, "first")
+    await inbox.record(claimed, Delivery(parts=(), outcome="answered"), sending=0)
+    await inbox.record(claimed, sent=(0, SentId("55")), sending=1)
+    await inbox.record(claimed, sending=0)
+
+    again = await claimed_by(inbox, "first")
+
+    assert again.delivery == Delivery(parts=(), sent=(SentId("55"), None), outcome="answered")
+
+
+async def test_a_repeated_claim_tells_all_that_was_recorded(inbox: RedisInbox) -> None:
+    """The one who asks again with the same token knows as much as one who takes over."""
+    await inbox.put(incoming(1))
+    claimed = await claimed_by(inbox, "first")
+    delivery = Delivery(
+        parts=(), outcome="failed", dead="it failed", remember=Exchange(question="你", answer="b", tokens=2)
+    )
+    await inbox.record(claimed, delivery)
+    told = [await inbox.tell_waiting(claimed) for _ in range(2)]
+
+    again = await claimed_by(inbox, "first")
+
+    assert told == [True, False]
+    assert (again.delivery, again.told_waiting, again.crashes) == (delivery, True, 0)
+
+
+# --- many at once ---
+
+
+async def test_fifty_redeliveries_at_once_store_one_message(redis: Redis, inboxes: list[RedisInbox]) -> None:
+    """Whatever the platform does, there is one message to answer."""
+    answers = await asyncio.gather(*[inboxes[n % 10].put(incoming(1)) for n in range(50)])
+
+    assert sorted(answers) == ["duplicate"] * 49 + ["stored"]
+    assert await redis.llen(f"{keys.inbox(0)}:mail:{conversation().id}") == 1
+
+
+async def test_fifty_workers_get_each_conversation_once(inboxes: list[RedisInbox]) -> None:
+    """Three conversations with three messages each: three claims, not nine and not fifty."""
+    for number in range(9):
+        await inboxes[0].put(incoming(number, conversation(str(number % 3))))
+
+    claims = await asyncio.gather(*[inboxes[n % 10].claim(f"t{n}") for n in range(50)])
+
+    heads = sorted(claimed.incoming.id for claimed in claims if claimed is not None)
+    assert heads == ["telegram:1:0", "telegram:1:1", "telegram:1:2"]
+
+
+async def test_fifty_claims_by_one_token_are_one_claim(inboxes: list[RedisInbox]) -> None:
+    """Retries of a claim book no crash and lease nothing more."""
+    for number in range(2):
+        await inboxes[0].put(incoming(number, conversation(str(number))))
+
+    claims = await asyncio.gather(*[inboxes[n % 10].claim("t") for n in range(50)])
+
+    assert {(claimed.incoming.id, claimed.crashes) for claimed in claims if claimed} == {("telegram:1:0", 0)}
+    assert None not in claims
+
+
+async def test_fifty_settlements_remember_once(redis: Redis, inboxes: list[RedisInbox]) -> None:
+    """One ends the turn, the others find it done."""
+    await inboxes[0].put(incoming(1))
+    claimed = await claimed_by(inboxes[0], "t")
+    exchange = Exchange(question="q", answer="a", tokens=1)
+
+    ends = await asyncio.gather(*[inboxes[n % 10].settle(claimed, exchange) for n in range(50)])
+
+    assert sorted(ends) == ["done"] * 49 + ["settled"]
+    assert await redis.llen(f"{keys.inbox(0)}:history:{conversation().id}") == 1
+
+
+async def test_fifty_tellers_tell_once(inboxes: list[RedisInbox]) -> None:
+    """The word of waiting is said once."""
+    await inboxes[0].put(incoming(1))
+    claimed = await claimed_by(inboxes[0], "t")
+
+    told = await asyncio.gather(*[inboxes[n % 10].tell_waiting(claimed) for n in range(50)])
+
+    assert sum(told) == 1
+
+
+async def test_many_writers_and_workers_keep_every_order(inboxes: list[RedisInbox]) -> None:
+    """While ten conversations are written to and worked on at once, each is answered in its order, nothing missing."""
+    answered: dict[str, list[str]] = {str(user): [] for user in range(10)}
+
+    async def write(user: int) -> None:
+        for number in range(10):
+            await inboxes[user].put(incoming(user * 100 + number, conversation(str(user))))
+
+    async def work(worker: int) -> None:
+        number = 0
+        while sum(map(len, answered.values())) < 100:
+            number += 1
+            claimed = await inboxes[worker].claim(f"{worker}-{number}")
+            if claimed is not None:
+                answered[claimed.incoming.conversation.user].append(claimed.incoming.id)
+                await inboxes[worker].settle(claimed, None)
+
+    await asyncio.gather(*map(write, range(10)), *map(work, range(10)))
+
+    for user, ids in answered.items():
+        assert ids == [incoming(int(user) * 100 + number).id for number in range(10)]
+
+
+# --- several partitions, restarts ---
+
+
+async def test_every_partition_is_served(redis: Redis, scripts: Scripts) -> None:
+    """A busy partition does not starve the others: each conversation is claimed, whatever its partition."""
+    inbox = inbox_on(redis, scripts, partitions=4)
+    for number in range(20):
+        await inbox.put(incoming(number, conversation(str(number))))
+
+    claims = [await claimed_by(inbox, f"t{n}") for n in range(20)]
+
+    assert len({claimed.incoming.conversation for claimed in claims}) == 20
+    assert len({keys.partition_of(claimed.incoming.conversation.id, 4) for claimed in claims}) == 4
+    assert await inbox.claim("one more") is None
+
+
+async def test_another_number_of_partitions_is_refused(redis: Redis) -> None:
+    """What waits would be looked for in the wrong place; the message says what to do."""
+    await fix_partitions(redis, 2)
+    await fix_partitions(redis, 2)
+
+    with pytest.raises(StartError, match="Set it back to 2"):
+        await fix_partitions(redis, 3)
+
+
+async def test_lanes_do_not_meet(redis: Redis, scripts: Scripts) -> None:
+    """What one lane stores, workers of the other never see."""
+    served = inbox_on(redis, scripts)
+    terminal = RedisInbox(
+        redis,
+        scripts,
+        partitions=1,
+        lane=keys.TERMINAL,
+        lease=LEASE,
+        max_waiting=1,
+        max_turns=1,
+        max_tokens=1,
+        history_ttl=timedelta(hours=1),
+    )
+    await terminal.put(incoming(1))
+
+    assert await served.claim("a") is None
+    assert await terminal.claim("b") is not None
+
+
+async def test_a_restart_frees_what_was_leased_and_books_the_crash(inbox: RedisInbox, scripts: Scripts) -> None:
+    """Claims of a dead server end at once, deferred conversations keep their moment."""
+    await inbox.put(incoming(1, conversation("1")))
+    await inbox.put(incoming(2, conversation("2")))
+    leased = await claimed_by(inbox, "a")
+    await inbox.defer(await claimed_by(inbox, "b"), timedelta(seconds=1))
+
+    ended = [await inbox.release_claims() for _ in range(2)]
+    again = await claimed_by(inbox, "c")
+
+    assert ended == [1, 0]
+    assert (again.incoming, again.crashes) == (leased.incoming, 1)
+    assert await inbox.renew([leased]) == frozenset()
+    assert await inbox.claim("d") is None
+    scripts.now_ms = START_MS + 1000
+    assert (await claimed_by(inbox, "e")).crashes == 0
+
+
+async def test_without_redis_nothing_is_stored(redis_url: str) -> None:
+    """The receiver hears of it and does not acknowledge."""
+    client = Redis.from_url(f"{redis_url}.gone", protocol=3)
+
+    with pytest.raises(StoreUnavailable):
+        await inbox_on(client, Scripts(client)).put(incoming(1))
+    await client.aclose()
