@@ -88,8 +88,8 @@ CASES = {
         '(p "see " (a href=http://e.org/a_b rel=noopener nofollow noreferrer target=_blank "http://e.org/a_b") ", or ('
         '" (a href=https://e.org/ rel=noopener nofollow noreferrer target=_blank "https://e.org") ").")'
     ),
-    "见https://e.org/a?b，谢谢": (
-        '(p "见" (a href=https://e.org/a?b rel=noopener nofollow noreferrer target=_blank "https://e.org/a?b") "，谢谢")'
+    "见https://e.org/a，谢谢": (
+        '(p "见" (a href=https://e.org/a rel=noopener nofollow noreferrer target=_blank "https://e.org/a") "，谢谢")'
     ),
     "![logo](https://e.org/i.png)": (
         '(p (a href=https://e.org/i.png rel=noopener nofollow noreferrer target=_blank "logo"))'
