@@ -45,6 +45,7 @@ class Status:
     status: int
     retry_after_s: float | None = None
     message: str = "scripted fault"
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,8 @@ class OpenAiServer:
         embeddings: bodies of all authorised embeddings requests.
         violations: what the real service would have refused; must be empty at the end.
         always: a fault that every chat request meets, after the queue of `fail`.
+        rejects_max_tokens: take `max_completion_tokens` alone, as newer models do.
+        rejects_dimensions: refuse `dimensions` for embeddings, as models of one size do.
         rejects_usage: refuse `stream_options`, as some older compatible servers do.
         dimensions: of the vectors when the request does not say.
         embedding_faults: `Status` or `Hang`, one per embeddings request.
@@ -181,6 +184,8 @@ class OpenAiServer:
         self.violations: list[str] = []
         self.always: Fault | None = None
         self.rejects_usage = False
+        self.rejects_max_tokens = False
+        self.rejects_dimensions = False
         self.dimensions = 64
         self.embedding_faults: deque[Status | Hang] = deque()
         self.chunk_chars = 7
@@ -228,11 +233,13 @@ class OpenAiServer:
         self.chats.append(body)
         if self.rejects_usage and "stream_options" in body:
             return refusal(400, "Unrecognized request argument supplied: stream_options")
+        if self.rejects_max_tokens and "max_tokens" in body:
+            return refusal(400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.")
         if problems := chat_problems(body):
             return self._violated(problems)
         fault = self._faults.popleft() if self._faults else self.always
         if isinstance(fault, Status):
-            return refusal(fault.status, fault.message, fault.retry_after_s)
+            return refusal(fault.status, fault.message, fault.retry_after_s, fault.code)
         if isinstance(fault, Hang):
             return await self._hang()
         if isinstance(fault, Cut) and fault.chunks == 0:
@@ -285,11 +292,13 @@ class OpenAiServer:
         if isinstance(body, web.Response):
             return body
         self.embeddings.append(body)
+        if self.rejects_dimensions and "dimensions" in body:
+            return refusal(400, "This model does not support specifying dimensions.")
         if problems := embedding_problems(body):
             return self._violated(problems)
         fault = self.embedding_faults.popleft() if self.embedding_faults else None
         if isinstance(fault, Status):
-            return refusal(fault.status, fault.message, fault.retry_after_s)
+            return refusal(fault.status, fault.message, fault.retry_after_s, fault.code)
         if isinstance(fault, Hang):
             return await self._hang()
         texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
@@ -325,10 +334,10 @@ class OpenAiServer:
 # --- what goes over the wire ------------------------------------------------------------------------------------
 
 
-def refusal(status: int, message: str, retry_after_s: float | None = None) -> web.Response:
+def refusal(status: int, message: str, retry_after_s: float | None = None, code: str | None = None) -> web.Response:
     """The API's error object."""
     headers = {} if retry_after_s is None else {"Retry-After": f"{retry_after_s:g}"}
-    error = {"message": message, "type": "invalid_request_error", "param": None, "code": None}
+    error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
     return web.json_response({"error": error}, status=status, headers=headers)
 
 

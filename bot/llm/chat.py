@@ -1,0 +1,170 @@
+"""The chat model: an OpenAI-compatible server, asked for a streamed answer that counts only when it is whole.
+
+It streams although the answer is handed over in one piece: a stream that ends without a finish_reason shows an answer
+that was cut, which a plain response cannot. As nothing of a failed answer has been shown to anybody, a stream that
+breaks is asked for again like any other failure; whoever shows text while it comes must not.
+
+Servers differ in two parameters, and each is settled by the first answer: some refuse `stream_options` (then no tokens
+are reported), and OpenAI's newer models take `max_completion_tokens` where everybody else knows `max_tokens`. No
+temperature is sent: reasoning models refuse one. Reasoning in fields of its own is passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from openai import AsyncOpenAI, BadRequestError, UnprocessableEntityError, omit
+from openai.types.chat import (
+    ChatCompletionAssistantMessageParam,
+    ChatCompletionChunk,
+    ChatCompletionMessageParam,
+    ChatCompletionSystemMessageParam,
+    ChatCompletionUserMessageParam,
+)
+
+from bot.errors import ModelUnavailable
+from bot.llm.provider import Provider, ProviderFailed, RetryBudget
+from bot.ports import Completion, ModelMessage
+
+
+@dataclass(slots=True)
+class _Received:
+    """What has come of a stream so far."""
+
+    pieces: list[str] = field(default_factory=list)
+    finish: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def add(self, chunk: ChatCompletionChunk) -> None:
+        if chunk.usage:  # in a chunk of its own, without choices
+            self.prompt_tokens = chunk.usage.prompt_tokens or 0
+            self.completion_tokens = chunk.usage.completion_tokens or 0
+        for choice in chunk.choices or ():
+            if choice.delta and choice.delta.content:
+                self.pieces.append(choice.delta.content)
+            self.finish = choice.finish_reason or self.finish
+
+    def completion(self) -> Completion:
+        text = "".join(self.pieces).strip()
+        if not self.finish:
+            raise ProviderFailed("the answer broke off", transient=True)
+        if not text:
+            raise ProviderFailed(f"an empty answer (finish_reason {self.finish[:20]!r})", transient=False)
+        return Completion(
+            text=text,
+            complete=self.finish == "stop",
+            prompt_tokens=self.prompt_tokens,
+            completion_tokens=self.completion_tokens,
+        )
+
+
+class ChatModel:
+    """A chat model on one server; implements `bot.ports.Model`. Safe to use from many tasks at once.
+
+    Args:
+        base_url: with its version part (`http://127.0.0.1:11434/v1`); None: OpenAI's own.
+        api_key: None: the server asks for none. Never in a log, an error or the repr.
+        model: as the server calls it.
+        timeout: for one answer, with all its retries and waits.
+        max_output_tokens: the server cuts the answer there; it then counts as not complete.
+        retries: per answer, at most.
+        retry_budget: across answers; by default a tenth of them and 3 in 10 s.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str | None,
+        api_key: str | None,
+        model: str,
+        timeout: timedelta,
+        max_output_tokens: int,
+        retries: int = 2,
+        retry_budget: RetryBudget | None = None,
+    ) -> None:
+        self._provider = Provider(
+            base_url=base_url, api_key=api_key, model=model, timeout=timeout, retries=retries, budget=retry_budget
+        )
+        self._model = model
+        self._max_output_tokens = max_output_tokens
+        self._asks_usage = True
+        self._usage_known = False
+        self._new_limit = base_url is None
+
+    def __repr__(self) -> str:
+        return f"ChatModel({self._provider.where})"
+
+    async def complete(self, messages: Sequence[ModelMessage]) -> Completion:
+        """Ask the model. Cancelling it closes the connection; the server may still count the tokens.
+
+        Raises:
+            ModelUnavailable: no whole answer within the deadline and the retries, or an empty one. The text says which
+                model, where and what, and nothing of what was asked.
+        """
+        wire = [_on_the_wire(message) for message in messages]
+        try:
+            return await self._provider.call(lambda client: self._ask(client, wire))
+        except ProviderFailed as failure:
+            raise ModelUnavailable(str(failure)) from None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._provider.close()
+
+    async def _ask(self, client: AsyncOpenAI, wire: list[ChatCompletionMessageParam]) -> Completion:
+        asks_usage, new_limit = self._asks_usage, self._new_limit
+        try:
+            completion = await self._stream(client, wire, asks_usage=asks_usage, new_limit=new_limit)
+        except (BadRequestError, UnprocessableEntityError) as error:
+            # Not a retry of a failure: the same question in the server's own dialect.
+            asks_usage, new_limit = self._other_dialect(error, asks_usage=asks_usage, new_limit=new_limit)
+            completion = await self._stream(client, wire, asks_usage=asks_usage, new_limit=new_limit)
+        self._asks_usage, self._new_limit, self._usage_known = asks_usage, new_limit, True
+        return completion
+
+    def _other_dialect(
+        self, error: BadRequestError | UnprocessableEntityError, *, asks_usage: bool, new_limit: bool
+    ) -> tuple[bool, bool]:
+        text = f"{error.param} {error.message}"
+        if "max_completion_tokens" in text or "max_tokens" in text:
+            return asks_usage, not new_limit
+        # Servers word it in many ways; until one answer has come with it, it is the likeliest cause.
+        if asks_usage and ("stream_options" in text or not self._usage_known):
+            return False, new_limit
+        raise error
+
+    async def _stream(
+        self, client: AsyncOpenAI, wire: list[ChatCompletionMessageParam], *, asks_usage: bool, new_limit: bool
+    ) -> Completion:
+        received = _Received()
+        stream = await client.chat.completions.create(
+            model=self._model,
+            messages=wire,
+            stream=True,
+            stream_options={"include_usage": True} if asks_usage else omit,
+            max_completion_tokens=self._max_output_tokens if new_limit else omit,
+            max_tokens=omit if new_limit else self._max_output_tokens,
+        )
+        async with stream:
+            try:
+                async for chunk in stream:
+                    received.add(chunk)
+            except (ValueError, TypeError, AttributeError):
+                # The library parses each line and checks no shape: text that is no JSON, an object of another form.
+                raise ProviderFailed("a malformed stream", transient=True) from None
+        return received.completion()
+
+
+def _on_the_wire(message: ModelMessage) -> ChatCompletionMessageParam:
+    # A lone surrogate cannot be sent.
+    content = message.content.encode("utf-8", "replace").decode()
+    match message.role:
+        case "system":
+            return ChatCompletionSystemMessageParam(role="system", content=content)
+        case "assistant":
+            return ChatCompletionAssistantMessageParam(role="assistant", content=content)
+        case "user":
+            return ChatCompletionUserMessageParam(role="user", content=content)
