@@ -98,10 +98,13 @@ class RedisInbox:
         """Lease the earliest due conversation; see `claim.lua`. Partitions are asked in turn, one round trip each.
 
         Raises:
-            StoreUnavailable: nothing is certain; claim again with the same token.
+            StoreUnavailable: nothing is certain; claim again with the same token, before any other claim.
         """
+        first = self._turn_of_partition
         for offset in range(self._partitions):
-            partition = (self._turn_of_partition + offset) % self._partitions
+            partition = (first + offset) % self._partitions
+            # Should the answer be lost, the repeated claim asks here first and finds what it was given.
+            self._turn_of_partition = partition
             answer = await self._scripts.run(
                 "claim",
                 [keys.inbox(partition, self._lane)],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,7 +14,7 @@ from bot.message import SentId
 from bot.ports import Claimed, Delivery
 from bot.store import keys
 from bot.store.inbox import RedisInbox, fix_partitions
-from bot.store.scripts import Scripts, milliseconds
+from bot.store.scripts import Argument, Scripts, milliseconds
 from bot.turn import Exchange
 from tests.contract.samples import LEASE, START_MS, conversation, inbox_on, incoming
 
@@ -311,6 +311,36 @@ async def test_every_partition_is_served(redis: Redis, scripts: Scripts) -> None
     assert len({claimed.incoming.conversation for claimed in claims}) == 20
     assert len({keys.partition_of(claimed.incoming.conversation.id, 4) for claimed in claims}) == 4
     assert await inbox.claim("one more") is None
+
+
+class LosingScripts(Scripts):
+    """Runs a script and loses its answer, as a connection does that breaks in between."""
+
+    losing: str | None = None
+
+    async def run(self, name: str, keys: Sequence[str], *arguments: Argument) -> object:
+        """Lose the answer of the script that is `losing`, if it has one."""
+        answer = await super().run(name, keys, *arguments)
+        if name == self.losing and answer is not None:
+            raise StoreUnavailable(name)
+        return answer
+
+
+async def test_a_claim_whose_answer_was_lost_is_found_again(redis: Redis) -> None:
+    """Also if meanwhile a message came into the partition that would have been asked first."""
+    scripts = LosingScripts(redis, now_ms=START_MS)
+    inbox = inbox_on(redis, scripts, partitions=2)
+    users = {keys.partition_of(conversation(user).id, 2): user for user in map(str, range(10))}
+    await inbox.put(incoming(1, conversation(users[1])))
+    scripts.losing = "claim"
+    with pytest.raises(StoreUnavailable):
+        await inbox.claim("t")
+
+    scripts.losing = None
+    await inbox.put(incoming(2, conversation(users[0])))
+    again = await claimed_by(inbox, "t")
+
+    assert (again.incoming.id, again.crashes) == ("telegram:1:1", 0)
 
 
 async def test_another_number_of_partitions_is_refused(redis: Redis) -> None:
