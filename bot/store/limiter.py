@@ -15,6 +15,9 @@ from bot.store.scripts import Scripts, milliseconds
 MOST_REFUSED = 1000
 """Refusals remembered of a person, so that one asked again gets the same decision; more would let a flood of
 messages fill Redis, fewer than can wait in mailboxes would tell somebody twice."""
+REMEMBERED = timedelta(hours=1)
+"""A decision holds so long also under a shorter window, because a message that is put off comes here again: shorter
+might refuse what was accepted, longer costs an entry for each message accepted meanwhile."""
 
 
 class RedisLimiter:
@@ -43,6 +46,14 @@ class RedisLimiter:
         if not windows:
             return Decision(allowed=True)
         key = keys.limit(rule, person)
-        answer = await self._scripts.run("limit", [key, f"{key}:refused"], message, arrived_ms, MOST_REFUSED, *windows)
+        answer = await self._scripts.run(
+            "limit",
+            [key, f"{key}:refused"],
+            message,
+            arrived_ms,
+            MOST_REFUSED,
+            milliseconds(REMEMBERED),
+            *windows,
+        )
         allowed, retry_ms, tell = cast("list[int]", answer)
         return Decision(allowed=allowed == 1, retry_after=timedelta(milliseconds=retry_ms), tell=tell == 1)

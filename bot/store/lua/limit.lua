@@ -1,11 +1,12 @@
 -- Decide whether a person's message is within all its windows.
 --
 -- KEYS[1]  ZSET of accepted message ids by Unix ms
--- KEYS[2]  HASH of refused message ids → retry_ms if the person was told, else 0; and `until`
+-- KEYS[2]  HASH of refused message ids → retry_ms, below zero if the person was not told; and `until`
 -- ARGV[1]  message id
 -- ARGV[2]  arrival of the message, Unix ms on Redis's clock
 -- ARGV[3]  refusals to keep at most, > 0
--- ARGV[4…] most messages, window in ms, most messages, window in ms, …
+-- ARGV[4]  how long a decision is remembered at least, ms; a longer window prolongs it
+-- ARGV[5…] most messages, window in ms, most messages, window in ms, …
 -- Returns  { 1, 0, 0 } if accepted, else { 0, ms until one would be accepted, 1 if the person is to be told }
 --
 -- Exact: never more than N accepted in any window of its length, because the time that counts never runs back: it is
@@ -13,7 +14,8 @@
 -- old is outside. The same id gets the same decision. Refusals cost nothing. Atomic, because counting and adding must
 -- not be parted. O(log N) for each window.
 
-local accepted, refused, id, arrived, most_refused = KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local accepted, refused, id, arrived = KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2])
+local most_refused, keep_ms = tonumber(ARGV[3]), tonumber(ARGV[4])
 
 if redis.call('ZSCORE', accepted, id) then
   return { 1, 0, 0 }
@@ -21,15 +23,15 @@ end
 local decided = redis.call('HGET', refused, id)
 if decided then
   local retry_ms = tonumber(decided)
-  return { 0, retry_ms, retry_ms > 0 and 1 or 0 }
+  return { 0, math.abs(retry_ms), retry_ms > 0 and 1 or 0 }
 end
 
 local newest = redis.call('ZRANGE', accepted, -1, -1, 'WITHSCORES')
 local at = math.max(arrived, tonumber(newest[2] or '0'))
-local free_at, longest_ms = 0, 0
-for i = 4, #ARGV, 2 do
+local free_at = 0
+for i = 5, #ARGV, 2 do
   local most, window_ms = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
-  longest_ms = math.max(longest_ms, window_ms)
+  keep_ms = math.max(keep_ms, window_ms)
   local nth = redis.call('ZRANGE', accepted, -most, -most, 'WITHSCORES')[2]
   if nth and tonumber(nth) > at - window_ms then
     free_at = math.max(free_at, tonumber(nth) + window_ms)
@@ -38,8 +40,8 @@ end
 
 if free_at == 0 then
   redis.call('ZADD', accepted, at, id)
-  redis.call('ZREMRANGEBYSCORE', accepted, '-inf', at - longest_ms)
-  redis.call('PEXPIRE', accepted, longest_ms)
+  redis.call('ZREMRANGEBYSCORE', accepted, '-inf', at - keep_ms)
+  redis.call('PEXPIRE', accepted, keep_ms)
   return { 1, 0, 0 }
 end
 
@@ -48,6 +50,6 @@ local tell = at >= told_until
 if redis.call('HLEN', refused) > most_refused then
   redis.call('DEL', refused)
 end
-redis.call('HSET', refused, id, tell and free_at - at or 0, 'until', math.max(told_until, free_at))
-redis.call('PEXPIRE', refused, longest_ms)
+redis.call('HSET', refused, id, tell and free_at - at or at - free_at, 'until', math.max(told_until, free_at))
+redis.call('PEXPIRE', refused, keep_ms)
 return { 0, free_at - at, tell and 1 or 0 }
