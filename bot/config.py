@@ -15,7 +15,6 @@ from typing import get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import EnvSettingsSource
 
 from bot.config_file import Tree, read_file
 from bot.config_rules import check_rules, leave_out_providers, notes_on, read_secrets
@@ -118,11 +117,20 @@ def _is_json_list(text: str) -> bool:
 
 
 def _decoded(overrides: Mapping[str, str]) -> Tree:
-    """The overrides as a tree like that of the file; `null` is null."""
-    source = EnvSettingsSource(Config)
-    # The mapping we were given instead of the process's own environment.
-    source.env_vars = {name.lower(): None if text == "null" else text for name, text in overrides.items()}
-    return source()
+    """The overrides as a tree like that of the file: lists are read as JSON, `null` is null, the rest is text.
+
+    The library's own reader would take every value with a type of ours, such as `20/minute`, for JSON.
+    """
+    tree: Tree = {}
+    for path, is_list in _leaves(Config):
+        text = overrides.get(PREFIX + "__".join(path).upper())
+        if text is None:
+            continue
+        section = tree
+        for name in path[:-1]:
+            section = section.setdefault(name, {})
+        section[path[-1]] = json.loads(text) if is_list else None if text == "null" else text
+    return tree
 
 
 def _merged(tree: Tree, overrides: Tree) -> Tree:

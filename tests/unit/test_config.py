@@ -188,6 +188,26 @@ def test_the_environment_overrides_the_file() -> None:
     assert config.bot.name == "007"
 
 
+def test_every_kind_of_value_can_be_overridden() -> None:
+    """Rates, durations, numbers, switches, lists and null are written in the environment as in the file."""
+    config = load(
+        None,
+        {
+            "FRONTDESK_TELEGRAM__OUTBOUND": "7/second",
+            "FRONTDESK_INBOX__LEASE": "20s",
+            "FRONTDESK_SERVER__PORT": "8099",
+            "FRONTDESK_WEB__ENABLED": "false",
+            "FRONTDESK_LIMITS__MESSAGES": '["3/minute"]',
+            "FRONTDESK_EMBEDDINGS__MODEL": "null",
+        },
+    )
+
+    assert config.telegram.outbound == Rate(7, timedelta(seconds=1))
+    assert config.inbox.lease == timedelta(seconds=20)
+    assert (config.server.port, config.web.enabled, config.embeddings.model) == (8099, False, None)
+    assert config.limits.messages == (Rate(3, timedelta(minutes=1)),)
+
+
 def test_the_process_environment_is_not_read_behind_our_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the mapping that was handed in counts."""
     monkeypatch.setenv("FRONTDESK_SERVER__PORT", "9000")
