@@ -44,12 +44,13 @@ def inbox(partition: int, lane: str = SERVED) -> str:
     `:claim:<token>` STRING conversation; lives one lease.
     `:seen:<hour>` SET of message ids by the platform's hour; lives `SEEN_MS` after the last addition.
     `:history:<conversation>` LIST of exchanges, newest last; TTL `history.ttl`, renewed by use.
-    `:thread:<conversation>` STRING, the thread is ours for this person; TTL `history.ttl`, renewed by use.
+    `:thread:<conversation>` STRING, the thread is ours for this person: Unix ms of the last message that made it so;
+        TTL `history.ttl`, renewed by use.
     `:of:<u|p>:<id>` ZSET conversation → Unix ms of its last message, of a user or a place; TTL `INDEX_MS` or
         longer, renewed by use.
     `:mark:<c|u|p>:<id>` STRING, Unix ms of the last /reset or /forget of a conversation, user or place; `MARK_MS`.
     `:dead` ZSET message id → Unix ms of burial; entries older than `DEAD_MS` are taken out by each burial.
-    `:dead:<message id>` HASH `record reason conversation at`; TTL `DEAD_MS`.
+    `:dead:<message id>` HASH `body reason conversation at`; TTL `DEAD_MS`.
     `:deadof:<person>` SET of message ids; TTL `DEAD_MS`.
     """
     return f"{PREFIX}:{{{lane}{partition}}}"
@@ -74,17 +75,18 @@ MARK_MS = DEAD_MS + 24 * 3600 * 1000
 
 
 def limit(rule: str, person: PersonId) -> str:
-    """ZSET message id → Unix ms, accepted messages within the longest window; TTL that window.
+    """ZSET message id → Unix ms, accepted messages within the longest window or an hour; TTL likewise.
 
-    `:refused` HASH message id → `<retry_ms>` or `0`, refusals of the current window, and `until`; same TTL.
+    `:refused` HASH message id → `<retry_ms>`, below zero if the person was not told, and `until`; same TTL.
     """
     return f"{PREFIX}:limit:{rule}:{{{person}}}"
 
 
 def outbound(platform: str, workspace: str) -> str:
-    """Prefix of the send budgets of one bot, all in one slot: `:bot`, `:chat:<channel>` HASH `tokens at closed`.
+    """Prefix of the send budgets of one bot, all in one slot.
 
-    TTL: the time after which a bucket is full again.
+    `:bot`, `:chat:<channel>`, `:group:<channel>` STRING, Unix ms at which the bucket is full; TTL until then.
+    `:closed:<channel>` STRING, Unix ms at which the platform's pause is over; TTL until then.
     """
     return f"{PREFIX}:{{out:{platform}:{workspace}}}"
 

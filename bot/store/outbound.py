@@ -22,8 +22,8 @@ class Bucket:
 
     @property
     def ms_per_token(self) -> int:
-        """How long one token takes to come, at least 1 ms."""
-        return max(1, milliseconds(self.per) // self.rate)
+        """How long one token takes to come, rounded up: rather slower than faster than the platform allows."""
+        return -(-milliseconds(self.per) // self.rate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

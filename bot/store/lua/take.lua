@@ -6,29 +6,27 @@
 -- ARGV[3…] name, burst, ms per token; name, burst, ms per token; … (`bot` or `chat:<channel>` and the like)
 -- Returns  0 if taken, else ms until it could be
 --
--- Token buckets: `burst` tokens at most, one more every so many ms. A chat that the platform closed (429) waits it
--- out. Atomic, because all workers draw on the same buckets and a send is under several. TTL: when full again.
--- Twice takes twice: a send too few, never too many. O(buckets).
+-- Token buckets: `burst` tokens at most, one more every so many ms. A bucket is kept as the moment at which it will be
+-- full, because whole milliseconds are exact where fractions of a token are not; TTL: until then. A chat that the
+-- platform closed (429) waits it out. Atomic, because all workers draw on the same buckets and a send is under
+-- several. Twice takes twice: a send too few, never too many. O(buckets).
 
 local prefix, channel, now = KEYS[1], ARGV[1], clock(ARGV[2])
 
 local wait = tonumber(redis.call('GET', prefix .. ':closed:' .. channel) or '0') - now
-local levels = {}
+local taken = {}
 for i = 3, #ARGV, 3 do
   local key, burst, ms_per_token = prefix .. ':' .. ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
-  local bucket = redis.call('HMGET', key, 'tokens', 'at')
-  local tokens, at = tonumber(bucket[1] or burst), tonumber(bucket[2] or now)
-  tokens = math.min(burst, tokens + math.max(0, now - at) / ms_per_token)
-  if tokens < 1 then
-    wait = math.max(wait, math.ceil((1 - tokens) * ms_per_token))
-  end
-  levels[#levels + 1] = { key, tokens, math.ceil(burst * ms_per_token) }
+  local whole_ms = burst * ms_per_token
+  -- Bounded, because a clock that was set back must not close a chat for longer than an empty bucket does.
+  local missing_ms = math.min(whole_ms, math.max(0, tonumber(redis.call('GET', key) or '0') - now))
+  wait = math.max(wait, missing_ms + ms_per_token - whole_ms)
+  taken[#taken + 1] = { key, missing_ms + ms_per_token }
 end
 if wait > 0 then
   return wait
 end
-for _, level in ipairs(levels) do
-  redis.call('HSET', level[1], 'tokens', string.format('%.6f', level[2] - 1), 'at', now)
-  redis.call('PEXPIRE', level[1], level[3])
+for _, bucket in ipairs(taken) do
+  redis.call('SET', bucket[1], now + bucket[2], 'PX', bucket[2])
 end
 return 0

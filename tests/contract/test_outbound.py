@@ -1,0 +1,197 @@
+"""The outbound budget: never faster than allowed, whoever sends, and closed when the platform says so."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, given, settings
+from redis.asyncio import Redis
+
+from bot.store.outbound import Bucket, Buckets, RedisOutbound
+from bot.store.scripts import Scripts
+from tests.contract.samples import START_MS, conversation
+
+SECOND = timedelta(seconds=1)
+NOW = timedelta(0)
+CHAT = Bucket(rate=1, per=SECOND, burst=2)
+HERE, THERE = conversation("7", "c"), conversation("7", "d")
+
+
+@pytest.fixture
+def scripts(redis: Redis) -> Scripts:
+    """Scripts on a clock that stands still."""
+    return Scripts(redis, now_ms=START_MS)
+
+
+def outbound(scripts: Scripts, buckets: Buckets) -> RedisOutbound:
+    """A budget for Telegram alone."""
+    return RedisOutbound(scripts, {"telegram": buckets})
+
+
+@pytest.mark.parametrize(("after_ms", "wait"), [(999, timedelta(milliseconds=1)), (1000, NOW), (1001, NOW)])
+async def test_a_token_comes_when_its_time_is_over(scripts: Scripts, after_ms: int, wait: timedelta) -> None:
+    """After the burst one send a second, to the millisecond."""
+    budget = outbound(scripts, Buckets(chat=CHAT))
+    burst = [await budget.take(HERE, group=False) for _ in range(3)]
+
+    scripts.now_ms = START_MS + after_ms
+    later = await budget.take(HERE, group=False)
+
+    assert burst == [NOW, NOW, SECOND]
+    assert later == wait
+
+
+async def test_being_refused_costs_nothing(scripts: Scripts) -> None:
+    """Whoever asks in vain may send no later for it, and other buckets lose nothing either."""
+    budget = outbound(scripts, Buckets(bot=Bucket(rate=1, per=SECOND, burst=3), chat=CHAT))
+    for _ in range(50):
+        await budget.take(HERE, group=False)
+
+    elsewhere = [await budget.take(THERE, group=False) for _ in range(2)]
+
+    assert elsewhere == [NOW, SECOND]
+
+
+async def test_a_chat_at_rest_saves_up_no_more_than_its_burst(scripts: Scripts) -> None:
+    """An hour of silence is worth two sends."""
+    budget = outbound(scripts, Buckets(chat=CHAT))
+    await budget.take(HERE, group=False)
+
+    scripts.now_ms = START_MS + 3_600_000
+
+    assert [await budget.take(HERE, group=False) for _ in range(3)] == [NOW, NOW, SECOND]
+
+
+async def test_chats_have_budgets_of_their_own_and_share_the_bots(scripts: Scripts) -> None:
+    """Another chat sends on while one waits, until the bot's own budget is used up."""
+    budget = outbound(scripts, Buckets(bot=Bucket(rate=1, per=2 * SECOND, burst=3), chat=CHAT))
+
+    waits = [await budget.take(where, group=False) for where in (HERE, HERE, HERE, THERE, THERE)]
+
+    assert waits == [NOW, NOW, SECOND, NOW, 2 * SECOND]
+
+
+async def test_groups_are_limited_besides(scripts: Scripts) -> None:
+    """The group's bucket counts in groups only."""
+    budget = outbound(scripts, Buckets(group=Bucket(rate=1, per=3 * SECOND, burst=1)))
+
+    private = [await budget.take(HERE, group=False) for _ in range(2)]
+    group = [await budget.take(HERE, group=True) for _ in range(2)]
+
+    assert private == [NOW, NOW]
+    assert group == [NOW, 3 * SECOND]
+
+
+async def test_bots_and_platforms_do_not_share(scripts: Scripts) -> None:
+    """Another bot has its own budget; a platform without one is not limited."""
+    budget = outbound(scripts, Buckets(chat=CHAT))
+    page = replace(HERE, platform="web")
+    for _ in range(3):
+        await budget.take(HERE, group=False)
+
+    other_bot = await budget.take(replace(HERE, workspace="2"), group=False)
+    pages = {await budget.take(page, group=False) for _ in range(50)}
+
+    assert other_bot == NOW
+    assert pages == {NOW}
+
+
+@pytest.mark.parametrize(("after_ms", "wait"), [(8999, timedelta(milliseconds=1)), (9000, NOW), (9001, NOW)])
+async def test_a_closed_chat_waits_the_pause_out(scripts: Scripts, after_ms: int, wait: timedelta) -> None:
+    """Everybody does, in that chat alone."""
+    budget = outbound(scripts, Buckets(chat=CHAT))
+    await budget.close(HERE, timedelta(seconds=9))
+    closed, other = await budget.take(HERE, group=False), await budget.take(THERE, group=False)
+
+    scripts.now_ms = START_MS + after_ms
+
+    assert (closed, other) == (timedelta(seconds=9), NOW)
+    assert await budget.take(HERE, group=False) == wait
+
+
+async def test_of_two_pauses_the_longer_one_holds(scripts: Scripts) -> None:
+    """In whichever order they are reported."""
+    budget = outbound(scripts, Buckets(chat=CHAT))
+    for where, pauses in ((HERE, (9, 1)), (THERE, (1, 9))):
+        for seconds in pauses:
+            await budget.close(where, timedelta(seconds=seconds))
+
+    assert [await budget.take(where, group=False) for where in (HERE, THERE)] == [timedelta(seconds=9)] * 2
+
+
+async def test_fifty_senders_at_once_share_one_budget(redis_url: str, redis: Redis) -> None:
+    """Ten processes at the same instant: exactly the burst goes out."""
+    clients = [Redis.from_url(redis_url, protocol=3) for _ in range(10)]
+    bucket = Buckets(chat=Bucket(rate=1, per=SECOND, burst=7))
+    budgets = [outbound(Scripts(client, now_ms=START_MS), bucket) for client in clients]
+
+    waits = await asyncio.gather(*[budgets[n % 10].take(HERE, group=False) for n in range(50)])
+    for client in clients:
+        await client.aclose()
+
+    assert waits.count(NOW) == 7
+
+
+@pytest.mark.parametrize(("rate", "per_s"), [(1, 1), (20, 60), (30, 1), (7, 1), (3, 10), (5000, 1)])
+def test_a_bucket_is_never_filled_faster_than_its_rate(rate: int, per_s: int) -> None:
+    """Milliseconds are rounded so that we are slower, not faster, than the platform allows."""
+    bucket = Bucket(rate=rate, per=timedelta(seconds=per_s), burst=1)
+
+    assert bucket.ms_per_token * rate >= per_s * 1000
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rate=st.integers(1, 40),
+    per_ms=st.integers(100, 5000),
+    burst=st.integers(1, 5),
+    pauses=st.lists(st.integers(0, 500), max_size=60),
+)
+async def test_no_stretch_of_time_sends_more_than_its_share(
+    redis: Redis, scripts: Scripts, rate: int, per_ms: int, burst: int, pauses: list[int]
+) -> None:
+    """Between any two sends: at most the burst and what has come since; and the wait that is told is exact."""
+    await redis.flushall()
+    bucket = Bucket(rate=rate, per=timedelta(milliseconds=per_ms), burst=burst)
+    budget = outbound(scripts, Buckets(chat=bucket))
+    now_ms, sent = START_MS, list[int]()
+
+    for pause_ms in pauses:
+        now_ms += pause_ms
+        scripts.now_ms = now_ms
+        wait = await budget.take(HERE, group=False)
+        if wait:
+            scripts.now_ms = now_ms + wait // timedelta(milliseconds=1) - 1
+            assert await budget.take(HERE, group=False) == timedelta(milliseconds=1)
+            now_ms += wait // timedelta(milliseconds=1)
+            scripts.now_ms = now_ms
+            assert await budget.take(HERE, group=False) == NOW
+        sent.append(now_ms)
+
+    for first in range(len(sent)):
+        for last in range(first, len(sent)):
+            assert last - first + 1 <= burst + (sent[last] - sent[first]) * rate // per_ms
+
+
+async def test_a_clock_set_back_closes_nothing(scripts: Scripts) -> None:
+    """An hour back: the next send waits no longer than after a burst."""
+    budget = outbound(scripts, Buckets(chat=CHAT))
+    await budget.take(HERE, group=False)
+
+    scripts.now_ms = START_MS - 3_600_000
+
+    assert await budget.take(HERE, group=False) <= SECOND
+
+
+async def test_keys_live_until_the_bucket_is_full(scripts: Scripts, redis: Redis) -> None:
+    """A bucket that nobody draws on is full again when its key goes."""
+    budget = outbound(scripts, Buckets(chat=CHAT))
+    await budget.take(HERE, group=False)
+
+    (name,) = [name async for name in redis.scan_iter()]
+
+    assert 0 < await redis.pttl(name) <= 2000
