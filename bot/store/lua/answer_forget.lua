@@ -10,11 +10,12 @@
 --
 -- One script, so that no answer is stored between mark and erasure. Twice is as once, but for the count. O(answers).
 
-local prefix, kind, marked, at, mark_ms = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local prefix, kind, marked = KEYS[1], ARGV[1], ARGV[2]
+local at, mark_ms, everything = tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5] == '1'
 
 set_mark(prefix, kind, marked, at, mark_ms)
 local erased = 0
-if ARGV[5] == '1' then
+if everything then
   local asked = prefix .. ':asked:' .. marked
   for _, key in ipairs(redis.call('SMEMBERS', asked)) do
     erased = erased + redis.call('DEL', prefix .. ':answer:' .. key)

@@ -6,7 +6,8 @@
 -- ARGV[3]  now, Unix ms; '' in production
 -- Returns  Unix ms when it opens again
 --
--- Atomic, because of two pauses the longer one holds. TTL: the pause. O(1).
+-- Atomic, because of two pauses the longer one holds. A second run counts the pause from its own moment: a little
+-- longer, never shorter. TTL: the pause. O(1).
 
 local key, now = KEYS[1] .. ':closed:' .. ARGV[1], clock(ARGV[3])
 local opens = math.max(tonumber(redis.call('GET', key) or '0'), now + tonumber(ARGV[2]))

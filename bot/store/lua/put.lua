@@ -19,7 +19,7 @@
 -- Atomic, because the seen mark without the message would lose it, the message without the mark would double it, and
 -- a conversation that is not in the indexes of its person and place could not be forgotten.
 -- The bucket before is read too: an event without a date of its own is dated at its arrival, and its redelivery may
--- fall into the next hour. O(log n) in the conversations of the partition.
+-- fall into the next hour. A second run finds the message seen. O(log n) in the conversations of the partition.
 
 local prefix, conversation, id, record, hour, addressing = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local max_waiting, seen_ms, thread_ms = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])

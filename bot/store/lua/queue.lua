@@ -6,7 +6,7 @@
 -- Returns  { messages waiting, age of the oldest in ms }
 --
 -- One script, because a head that is settled between two reads would look ageless. Bounded, because a scrape must not
--- hold Redis: of more conversations those due first are looked at. O(conversations).
+-- hold Redis: of more conversations those due first are looked at. Reads only. O(conversations).
 
 local prefix, most, now = KEYS[1], tonumber(ARGV[1]), clock(ARGV[2])
 
