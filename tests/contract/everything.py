@@ -1,0 +1,97 @@
+"""A walk through every script, for tests that hold of all of them."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+from redis.asyncio import Redis
+
+from bot.message import MessageId, SentId
+from bot.ports import Delivery
+from bot.store import keys
+from bot.store.answers import RedisAnswers
+from bot.store.forgetting import RedisForgetting
+from bot.store.inbox import RedisInbox, fix_partitions
+from bot.store.limiter import RedisLimiter
+from bot.store.outbound import Bucket, Buckets, RedisOutbound
+from bot.store.scripts import Scripts
+from bot.turn import Exchange, StoredAnswer
+from tests.contract.samples import START_MS, conversation, inbox_on, incoming
+
+HERE, THREAD = conversation(), conversation("7", "c", "t")
+STORED = StoredAnswer(markdown="m", answer="a", epoch=0, references=frozenset(), tokens=1)
+
+
+async def use_everything(redis: Redis, scripts: Scripts) -> None:
+    """Run every script; in the end something waits, is leased, remembered, dead, stored, led and closed."""
+    await fix_partitions(redis, 1)
+    await _use_inbox(inbox_on(redis, scripts))
+    await _use_answers(scripts)
+    await _use_budgets(scripts)
+    await _use_documents(redis, scripts)
+    await scripts.run("page_append", keys.page_box_keys("page"), "k", "text", 10, 100_000, "fd:ring")
+    await scripts.run("probe", ["fd:{probe}"], 100_000)
+    await _forget(redis, scripts)
+
+
+async def _use_inbox(inbox: RedisInbox) -> None:
+    for number in range(5):
+        await inbox.put(incoming(number, THREAD, addressing="call"))
+    for token in ("settled", "deferred", "buried", "released", "leased"):
+        claimed = await inbox.claim(token)
+        assert claimed is not None
+        assert await inbox.renew([claimed]) == {token}
+        await inbox.tell_waiting(claimed)
+        await inbox.record(claimed, Delivery(parts=(), outcome="answered"), sent=(0, SentId("1")), sending=1)
+        if token == "settled":
+            await inbox.settle(claimed, Exchange(question="q", answer="a", tokens=1))
+        elif token == "deferred":
+            await inbox.defer(claimed, timedelta(0), error=True)
+        elif token == "buried":
+            await inbox.bury(claimed, "it failed")
+        elif token == "released":
+            await inbox.release_claims()
+    await inbox.queue()
+
+
+async def _use_answers(scripts: Scripts) -> None:
+    answers = RedisAnswers(scripts, kb="main", ttl=timedelta(hours=1))
+    await answers.find("k", MessageId("m"))
+    await answers.store("k", MessageId("m"), STORED, HERE, START_MS)
+    await answers.confirm("k", STORED, 0)
+    await answers.find("k", MessageId("n"))
+    await answers.find("l", MessageId("m"))
+    await answers.free("l", MessageId("m"))
+    await answers.find("o", MessageId("m"))
+    await answers.renew_lead("o", MessageId("m"))
+
+
+async def _use_budgets(scripts: Scripts) -> None:
+    limits = RedisLimiter(scripts, {"messages": [(1, timedelta(minutes=1))]})
+    for number in range(2):
+        await limits.decide("messages", HERE.person, str(number), START_MS)
+    bucket = Bucket(rate=1, per=timedelta(minutes=1), burst=1)
+    outbound = RedisOutbound(scripts, {"telegram": Buckets(bot=bucket, chat=bucket, group=bucket)})
+    await outbound.take(HERE, group=True)
+    await outbound.close(HERE, timedelta(minutes=1))
+
+
+async def _use_documents(redis: Redis, scripts: Scripts) -> None:
+    prefix = keys.kb("main")
+    documents, epoch = f"{prefix}:documents", f"{prefix}:epoch"
+    for version in ("1", "2"):
+        passage = f"{prefix}:p:e:d:{version}:0"
+        await redis.hset(passage, "text", "t")
+        record = json.dumps({"version": version, "embedder": "e"})
+        await scripts.run("switch_document", [documents, epoch, passage], "d.md", record, version, "e")
+    await scripts.run("drop_passages", [documents, f"{prefix}:p:e:d:1:0"], "d.md", "1", "e")
+
+
+async def _forget(redis: Redis, scripts: Scripts) -> None:
+    """As of long ago, so that what the others left stays."""
+    forgetting = RedisForgetting(redis, scripts, partitions=1, rules=[], kb_scripts=scripts, knowledge_bases=["main"])
+    await forgetting.reset(HERE, 1)
+    await forgetting.reset_person_in(THREAD.place, THREAD.person, 1)
+    await forgetting.reset_place(HERE.place, 1)
+    await forgetting.forget(conversation("9").person, 1)
