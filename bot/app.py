@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import hashlib
 import logging
 import os
 import secrets
@@ -35,11 +34,11 @@ from bot.knowledge.ingest import Ingest, Progress, Summary
 from bot.language import language_of
 from bot.llm.chat import ChatModel
 from bot.llm.quote import quote
-from bot.message import Conversation, Language, Platform
+from bot.message import Language, Platform
 from bot.pipeline import Pipeline, Step
 from bot.platforms import Platforms, open_platforms
+from bot.policy import access_of, admins_of, own_voice, scope_of
 from bot.ports import Found, Messenger, Meter, Model
-from bot.prompt import PROMPT_VERSION
 from bot.steps.admit import Admit
 from bot.steps.answer import Answer
 from bot.steps.commands import CommandAct, Commands
@@ -52,7 +51,7 @@ from bot.steps.reuse import Reuse
 from bot.steps.screen import Screen
 from bot.store import keys
 from bot.store.embedded import EmbeddedRedis
-from bot.stores import KB, Stores, open_stores
+from bot.stores import Stores, open_stores
 from bot.texts import Texts
 from bot.worker import Worker
 
@@ -146,6 +145,7 @@ async def run_parts(
         async with asyncio.TaskGroup() as tasks:
             background = [
                 tasks.create_task(stores.doorbell.run(), name="doorbell - listen"),
+                tasks.create_task(stores.page_box.run(), name="page box - listen"),
                 tasks.create_task(documents.ingest(), name="knowledge - ingest paths"),
             ]
             if stores.server is not None:
@@ -199,7 +199,10 @@ async def chat(config: Config, stop: asyncio.Event) -> None:
         worker = await build_worker(config, stores, messengers, texts, meter, stack)
         stop_worker = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
-            doorbell = tasks.create_task(stores.doorbell.run(), name="doorbell - listen")
+            listening = [
+                tasks.create_task(stores.doorbell.run(), name="doorbell - listen"),
+                tasks.create_task(stores.page_box.run(), name="page box - listen"),
+            ]
             working = tasks.create_task(worker.run(stop_worker), name="worker - answer")
             await run_terminal(
                 stores.inbox,
@@ -212,7 +215,8 @@ async def chat(config: Config, stop: asyncio.Event) -> None:
             )
             stop_worker.set()
             await working
-            doorbell.cancel()
+            for task in listening:
+                task.cancel()
 
 
 async def ingest(config: Config, paths: Sequence[Path], on_progress: Callable[[Progress], None]) -> Summary:
@@ -348,52 +352,7 @@ def model_of(config: Config) -> ChatModel | None:
     )
 
 
-def scope_of(config: Config) -> str:
-    """All that an answer depends on beside question, language and passages; another scope never shares answers."""
-    provider = config.llm.providers[0] if config.llm.providers else None
-    parts = (
-        PROMPT_VERSION,
-        KB,
-        config.bot.name,
-        config.bot.persona,
-        config.bot.language,
-        "quote" if provider is None else f"{provider.base_url} {provider.model} {config.llm.max_output_tokens}",
-        str(config.knowledge.top_k),
-    )
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
-
-
-def own_voice(config: Config) -> Language | None:
-    """The language the operator fixed for our own sentences; None: the person's."""
-    return None if config.bot.language == "auto" else config.bot.language
-
-
 def language_of_terminal() -> Language:
     """By the locale of the process."""
     spoken = os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
     return "zh" if spoken.startswith("zh") else "en"
-
-
-def admins_of(config: Config) -> Callable[[Conversation], bool]:
-    """Who may use the admin's commands and is not limited."""
-    admins = {
-        *(("telegram", user) for user in config.admins.telegram),
-        *(("slack", user) for user in config.admins.slack),
-    }
-    return lambda conversation: (conversation.platform, conversation.user) in admins
-
-
-def access_of(config: Config) -> Callable[[Conversation], bool]:
-    """Who is answered: a non-empty list of users must hold the user, one of chats or channels the place."""
-    telegram, slack = config.access.telegram, config.access.slack
-    users = {"telegram": frozenset(telegram.users), "slack": frozenset(slack.users)}
-    channels = {"telegram": frozenset(telegram.chats), "slack": frozenset(slack.channels)}
-
-    def allowed(conversation: Conversation) -> bool:
-        some_users = users.get(conversation.platform)
-        some_channels = channels.get(conversation.platform)
-        return (not some_users or conversation.user in some_users) and (
-            not some_channels or conversation.channel in some_channels
-        )
-
-    return allowed

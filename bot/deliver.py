@@ -24,6 +24,9 @@ WORTH_WAITING = timedelta(seconds=2)
 """A shorter wait is slept through; for a longer one the conversation is given back, so that it holds no worker."""
 FIRST_RETRY = timedelta(seconds=2)
 LAST_RETRY = timedelta(seconds=60)
+AFTER_UNKNOWN = timedelta(seconds=15)
+"""Wait before a part whose sending may have succeeded is sent again; four times as long each time. A platform that is
+away for five minutes costs no answer, and three copies at the most can come of it."""
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +160,7 @@ class Deliver:
         except (SendUnknown, TimeoutError) as error:
             self._meter.sent(platform, "unknown")
             log.warning("it is not known whether a message went out, it is sent again: %s", error)
-            raise Deferred(backoff(lease), error=True) from error
+            raise Deferred(AFTER_UNKNOWN * 4**lease.claimed.attempts, error=True) from error
         self._meter.sent(platform, "ok")
         return sent_id
 

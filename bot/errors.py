@@ -78,7 +78,7 @@ class SendLimited(SendError):
 
 
 class SendFailed(SendError):
-    """Nothing was sent (no connection, an error of the platform); tried again later."""
+    """Nothing was sent (no connection, the token not taken); tried again later, for as long as it takes."""
 
 
 class SendUnknown(SendError):

@@ -100,7 +100,7 @@ async def _reach(config: Config, stack: AsyncExitStack, *, join: bool) -> tuple[
 async def _client(url: str, stack: AsyncExitStack) -> Redis:
     redis = connect(url)
     stack.push_async_callback(redis.aclose)
-    await probe(redis, url)
+    await probe(redis, url=url)
     return redis
 
 
@@ -164,7 +164,7 @@ def _open(
         answers=RedisAnswers(kb_scripts, kb=KB, ttl=config.answers.ttl),
         outbound=RedisOutbound(scripts, _buckets(config)),
         doorbell=RedisDoorbell(waiting),
-        page_box=RedisPageBox(redis),
+        page_box=RedisPageBox(redis, waiting),
         passages=Passages(kb_redis, embedder, kb=KB, max_cosine_distance=config.knowledge.max_cosine_distance),
         embedder=embedder,
     )

@@ -1,0 +1,59 @@
+"""What the configuration says about people and answers, as plain functions for the steps. Pure.
+
+Part of the composition root: only `bot.app` asks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from bot.config import Config
+from bot.message import Conversation, Language
+from bot.prompt import PROMPT_VERSION
+from bot.stores import KB
+
+
+def scope_of(config: Config) -> str:
+    """All that an answer depends on beside question, language and passages; another scope never shares answers."""
+    provider = config.llm.providers[0] if config.llm.providers else None
+    parts = (
+        PROMPT_VERSION,
+        KB,
+        config.bot.name,
+        config.bot.persona,
+        config.bot.language,
+        "quote" if provider is None else f"{provider.base_url} {provider.model} {config.llm.max_output_tokens}",
+        str(config.knowledge.top_k),
+    )
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def own_voice(config: Config) -> Language | None:
+    """The language the operator fixed for our own sentences; None: the person's."""
+    return None if config.bot.language == "auto" else config.bot.language
+
+
+def admins_of(config: Config) -> Callable[[Conversation], bool]:
+    """Who may use the admin's commands and is not limited."""
+    admins = {
+        *(("telegram", user) for user in config.admins.telegram),
+        *(("slack", user) for user in config.admins.slack),
+    }
+    return lambda conversation: (conversation.platform, conversation.user) in admins
+
+
+def access_of(config: Config) -> Callable[[Conversation], bool]:
+    """Who is answered: a non-empty list of users must hold the user, one of chats or channels the place."""
+    telegram, slack = config.access.telegram, config.access.slack
+    users = {"telegram": frozenset(telegram.users), "slack": frozenset(slack.users)}
+    channels = {"telegram": frozenset(telegram.chats), "slack": frozenset(slack.channels)}
+
+    def allowed(conversation: Conversation) -> bool:
+        some_users = users.get(conversation.platform)
+        some_channels = channels.get(conversation.platform)
+        return (not some_users or conversation.user in some_users) and (
+            not some_channels or conversation.channel in some_channels
+        )
+
+    return allowed

@@ -1,0 +1,1 @@
+"""In-memory stand-ins for ports, for the tests of what uses them."""

@@ -1,0 +1,155 @@
+"""Fakes of the ports that steps use: a few lines each, holding what they were given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from bot.errors import ModelUnavailable
+from bot.message import Conversation, Language, MessageId, PersonId, PlaceId, Platform
+from bot.ports import Completion, Decision, Found, Hit, Lead, ModelMessage, Receipt
+from bot.turn import Passage, StoredAnswer
+
+
+class FakeMeter:
+    """Remembers what was counted."""
+
+    def __init__(self) -> None:
+        self.counted: list[tuple[str, str]] = []
+
+    def received(self, platform: Platform, accepted: str) -> None:
+        """Remember."""
+        self.counted.append(("received", accepted))
+
+    def settled(self, platform: Platform, outcome: str, seconds: float) -> None:
+        """Remember."""
+        self.counted.append(("settled", outcome))
+
+    def step(self, name: str, seconds: float) -> None:
+        """Remember."""
+        self.counted.append(("step", name))
+
+    def model(self, result: Literal["ok", "truncated", "failed"], seconds: float, prompt: int, completion: int) -> None:
+        """Remember."""
+        self.counted.append(("model", result))
+
+    def reuse(self, result: Literal["hit", "confirmed", "stale", "miss", "unfit"]) -> None:
+        """Remember."""
+        self.counted.append(("reuse", result))
+
+    def refused(self, rule: str) -> None:
+        """Remember."""
+        self.counted.append(("refused", rule))
+
+    def sent(self, platform: Platform, result: Literal["ok", "limited", "refused", "failed", "unknown"]) -> None:
+        """Remember."""
+        self.counted.append(("sent", result))
+
+
+@dataclass
+class FakeLimiter:
+    """Gives out prepared decisions, one after another; then allows."""
+
+    decisions: list[Decision] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    async def decide(self, rule: str, person: PersonId, message: str, arrived_ms: int) -> Decision:
+        """The next decision."""
+        self.asked.append(rule)
+        return self.decisions.pop(0) if self.decisions else Decision(allowed=True)
+
+
+@dataclass
+class FakeKnowledge:
+    """Finds the same passages for every question."""
+
+    passages: tuple[Passage, ...] = ()
+    epoch: int = 1
+    asked: list[str] = field(default_factory=list)
+
+    async def search(self, question: str, language: Language, k: int) -> Found:
+        """The passages."""
+        self.asked.append(question)
+        return Found(passages=self.passages[:k], epoch=self.epoch)
+
+
+@dataclass
+class FakeAnswers:
+    """One dictionary of answers and one of leaders, as in Redis but without time."""
+
+    epoch: int = 1
+    stored: dict[str, StoredAnswer] = field(default_factory=dict)
+    leaders: dict[str, str] = field(default_factory=dict)
+
+    async def find(self, key: str, leader: MessageId | None, *, stale: int = -1) -> Hit | Lead:
+        """A stored answer, or who answers."""
+        answer = self.stored.get(key)
+        if answer is not None and answer.epoch > stale:
+            return Hit(answer=answer, current=answer.epoch == self.epoch)
+        self.stored.pop(key, None)
+        if leader is None:
+            return "alone"
+        first = self.leaders.setdefault(key, leader)
+        return "lead" if first == leader else "alone" if first == "free" else "wait"
+
+    async def confirm(self, key: str, answer: StoredAnswer, epoch: int) -> bool:
+        """Move the entry to a newer epoch."""
+        self.stored[key] = replace(answer, epoch=epoch)
+        return True
+
+    async def renew_lead(self, key: str, leader: MessageId) -> None:
+        """Nothing runs out here."""
+
+    async def store(
+        self, key: str, leader: MessageId, answer: StoredAnswer, asker: Conversation, arrived_ms: int
+    ) -> bool:
+        """Keep it and end the lead."""
+        self.stored[key] = answer
+        self.leaders.pop(key, None)
+        return True
+
+    async def free(self, key: str, leader: MessageId) -> None:
+        """Let everyone ask."""
+        if self.leaders.get(key) == leader:
+            self.leaders[key] = "free"
+
+
+@dataclass
+class FakeModel:
+    """Says what it was told to; `None` means that it is away."""
+
+    says: str | None = "Certainly."
+    complete_answer: bool = True
+    asked: list[list[ModelMessage]] = field(default_factory=list)
+
+    async def complete(self, messages: Sequence[ModelMessage]) -> Completion:
+        """The answer."""
+        self.asked.append(list(messages))
+        if self.says is None:
+            raise ModelUnavailable("openai: no answer")
+        return Completion(text=self.says, complete=self.complete_answer)
+
+
+@dataclass
+class FakeForgetting:
+    """Remembers what was to be forgotten."""
+
+    forgotten: list[tuple[str, object]] = field(default_factory=list)
+
+    async def reset(self, conversation: Conversation, at_ms: int) -> None:
+        """Remember."""
+        self.forgotten.append(("conversation", conversation.id))
+
+    async def reset_person_in(self, place: PlaceId, person: PersonId, at_ms: int) -> None:
+        """Remember."""
+        self.forgotten.append(("both", (place, person)))
+
+    async def reset_place(self, place: PlaceId, at_ms: int) -> None:
+        """Remember."""
+        self.forgotten.append(("place", place))
+
+    async def forget(self, person: PersonId, at_ms: int) -> Receipt:
+        """Remember, and claim to have erased 1, 2, 3 and 4."""
+        self.forgotten.append(("person", person))
+        return Receipt(conversations=1, exchanges=2, answers=3, dead_letters=4)

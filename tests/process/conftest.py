@@ -1,0 +1,82 @@
+"""What the process tests share: the platforms' servers, and a short folder for the bot's data."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.process.running import Bot
+from tests.servers.openai import OpenAiServer
+from tests.servers.slack import SlackServer
+from tests.servers.telegram import TelegramServer
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a path short enough for a Unix socket."""
+    with tempfile.TemporaryDirectory(prefix="fd", dir="/tmp") as name:
+        yield Path(name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The outside of one bot: everything it talks to, for real, on 127.0.0.1."""
+
+    folder: Path
+    telegram: TelegramServer
+    slack: SlackServer
+    model: OpenAiServer
+
+    def platforms(self) -> dict[str, str]:
+        """Settings that connect the bot to Telegram and Slack."""
+        return {
+            "TELEGRAM_BOT_TOKEN": self.telegram.token,
+            "FRONTDESK_TELEGRAM__API_URL": self.telegram.api_url,
+            "SLACK_BOT_TOKEN": self.slack.bot_token,
+            "SLACK_APP_TOKEN": self.slack.app_token,
+            "FRONTDESK_SLACK__API_URL": self.slack.api_url,
+        }
+
+    def with_model(self, *, timeout: str = "20s") -> dict[str, str]:
+        """Settings that connect it to the model."""
+        provider = {"name": "test", "base_url": self.model.base_url, "model": "test-model", "timeout": timeout}
+        return {"OPENAI_API_KEY": self.model.key, "FRONTDESK_LLM__PROVIDERS": json.dumps([provider])}
+
+    def unlimited(self) -> dict[str, str]:
+        """Settings that lift the limits on people and on sending."""
+        most = "1000000/second"
+        return {
+            "FRONTDESK_LIMITS__MESSAGES": "[]",
+            "FRONTDESK_LIMITS__COMMANDS": "[]",
+            "FRONTDESK_TELEGRAM__OUTBOUND": most,
+            "FRONTDESK_TELEGRAM__OUTBOUND_CHAT": most,
+            "FRONTDESK_TELEGRAM__OUTBOUND_CHAT_BURST": "1000000",
+            "FRONTDESK_TELEGRAM__OUTBOUND_GROUP": most,
+            "FRONTDESK_SLACK__OUTBOUND": most,
+            "FRONTDESK_SLACK__OUTBOUND_CHAT": most,
+            "FRONTDESK_SLACK__OUTBOUND_CHAT_BURST": "1000000",
+        }
+
+    def bot(self, *settings: dict[str, str]) -> Bot:
+        """A bot that is not started yet."""
+        merged: dict[str, str] = {}
+        for more in settings:
+            merged |= more
+        return Bot(self.folder, merged)
+
+
+def text_of(message: dict[str, object]) -> str:
+    """What a Slack message of the bot says."""
+    return str(message.get("markdown_text") or message["text"])
+
+
+@pytest.fixture
+async def world(folder: Path) -> AsyncIterator[World]:
+    """Telegram, Slack and a model, each as strict as the real one."""
+    async with TelegramServer() as telegram, SlackServer() as slack, OpenAiServer() as model:
+        yield World(folder=folder, telegram=telegram, slack=slack, model=model)

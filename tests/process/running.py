@@ -1,0 +1,111 @@
+"""Front Desk as a process, for tests: started like anybody starts it, on free ports and a folder of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import sys
+from asyncio.subprocess import Process
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+import aiohttp
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = re.compile(r"FRONTDESK_(?!SHARED)|TELEGRAM_|SLACK_|OPENAI_|REDIS_URL")
+"""Variables of the machine that the tests run on must not reach the bot."""
+START_S = 60.0
+STOP_S = 60.0
+
+
+class Bot:
+    """One `frontdesk serve`, killable and startable again on the same data.
+
+    Args:
+        folder: for its data and its output; its path must be short (a Unix socket lies in it).
+        settings: environment variables on top of the clean ones.
+        command: what is run instead of `python -m bot serve`.
+    """
+
+    def __init__(self, folder: Path, settings: Mapping[str, str], *, command: Sequence[str] | None = None) -> None:
+        self._folder = folder
+        self._settings = dict(settings)
+        self._command = list(command or [sys.executable, "-m", "bot", "serve"])
+        self._process: Process | None = None
+        self.output = folder / "output.txt"
+        self.url = ""
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._process is not None and self._process.returncode is None:
+            await self.stop()
+
+    async def start(self, *, ready: bool = True) -> None:
+        """Start it; returns when it is ready to answer.
+
+        Raises:
+            AssertionError: it ended or was not ready in time; shows its output.
+        """
+        environment = {name: value for name, value in os.environ.items() if not OURS.match(name)}
+        environment |= {
+            "FRONTDESK_SERVER__PORT": "0",
+            "FRONTDESK_REDIS__DATA_DIR": str(self._folder / "data"),
+            "PYTHONUNBUFFERED": "1",
+            **self._settings,
+        }
+        began = self.output.stat().st_size if self.output.exists() else 0
+        with self.output.open("ab") as output:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command, cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
+            )
+        self.url = await self._find_url(began)
+        if ready:
+            await self.wait_ready()
+
+    async def _find_url(self, began: int) -> str:
+        async with asyncio.timeout(START_S):
+            while True:
+                said = self.output.read_bytes()[began:].decode()
+                if found := re.search(r"http://127\.0\.0\.1:\d+", said):
+                    return found[0]
+                self._assert_runs()
+                await asyncio.sleep(0.05)
+
+    async def wait_ready(self) -> None:
+        """Until /readyz says so."""
+        async with asyncio.timeout(START_S), aiohttp.ClientSession() as http:
+            while True:
+                with contextlib.suppress(aiohttp.ClientConnectionError):
+                    async with http.get(f"{self.url}/readyz") as response:
+                        if response.status == 200:
+                            return
+                self._assert_runs()
+                await asyncio.sleep(0.05)
+
+    def _assert_runs(self) -> None:
+        assert self._process is not None
+        assert self._process.returncode is None, f"the bot ended:\n{self.said()}"
+
+    async def kill(self) -> None:
+        """`kill -9` of it and whatever it was started by, in mid-flight; returns when it is gone."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        await self._process.wait()
+
+    async def stop(self) -> int:
+        """SIGTERM, as an operator stops it; its exit code."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGTERM)
+        async with asyncio.timeout(STOP_S):
+            return await self._process.wait()
+
+    def said(self) -> str:
+        """All it wrote."""
+        return self.output.read_text()
