@@ -94,15 +94,18 @@ def _after_fence(lines: list[str], opening: int, marker: str) -> int:
 
 def _packed(blocks: Iterator[_Block], limit: int) -> Iterator[str]:
     """As many blocks as fit into each part."""
-    part = ""
+    part: list[str] = []
+    filled = 0
     for block in blocks:
         for number, piece in enumerate(_pieces(block, limit)):
-            gap = block.gap if part and not number else ""
-            if number or length(part) + length(gap) + length(piece) > limit:
-                yield part
-                part, gap = "", ""
-            part += gap + piece
-    yield part
+            gap = block.gap if part else ""
+            # A block in several pieces fills each part but the last.
+            if part and (number or filled + length(gap) + length(piece) > limit):
+                yield "".join(part)
+                part, filled, gap = [], 0, ""
+            part += (gap, piece)
+            filled += length(gap) + length(piece)
+    yield "".join(part)
 
 
 def _pieces(block: _Block, limit: int) -> Iterator[str]:

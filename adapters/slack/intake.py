@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
@@ -44,6 +44,7 @@ _NOT_STORED = 503
 _log = logging.getLogger(__name__)
 
 Json = Mapping[str, Any]
+T = TypeVar("T")
 
 
 class Intake:
@@ -71,13 +72,15 @@ class Intake:
         attempts = 0
         while not stop.is_set():
             try:
-                answer = await self._client.auth_test()
+                answer = await unless_stopped(stop, self._client.auth_test())
             except CALL_ERRORS as error:
                 attempts += 1
                 wait_s, self.reason = explain(error, "SLACK_BOT_TOKEN", attempts)
                 _log.warning("%s; trying again in %.0f s", self.reason, wait_s)
                 await pause(stop, wait_s)
                 continue
+            if answer is None:
+                break
             self._me = Me(team=str(answer["team_id"]), user=str(answer["user_id"]), bot=str(answer["bot_id"]))
             self._app = self._bolt(self._me)
             self.reason = None
@@ -234,3 +237,19 @@ async def pause(stop: asyncio.Event, wait_s: float) -> None:
             await stop.wait()
     except TimeoutError:
         return
+
+
+async def unless_stopped(stop: asyncio.Event, work: Coroutine[object, object, T]) -> T | None:
+    """The result of `work`, or None if `stop` comes first: then it is cancelled.
+
+    Raises:
+        Whatever `work` raises.
+    """
+    task, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        return task.result() if task.done() else None
+    finally:
+        task.cancel()
+        stopped.cancel()
+        await asyncio.wait({task, stopped})

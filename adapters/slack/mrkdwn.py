@@ -42,7 +42,9 @@ def _without_mention(text: str, me: str) -> str:
     mention = _mention_of(me).pattern
     # At the start it is an address ("@bot: how …"); its colon or comma goes with it.
     text = re.sub(rf"\A(?:\s*{mention}[\s,:，：]*)+", "", text)
-    return re.sub(rf"[ \t]*{mention}", "", text)
+    # By pieces, not with the blanks in the pattern: a screenful of blanks would be scanned once per blank.
+    *before, last = re.split(mention, text)
+    return "".join([*(piece.rstrip(" \t") for piece in before), last])
 
 
 def _unescaped(text: str) -> str:

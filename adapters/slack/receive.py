@@ -21,7 +21,7 @@ from adapters.slack.intake import Intake
 from adapters.slack.socket import SocketMode
 from bot.ports import Gate, Meter
 
-_MOST_BODY_BYTES = 2 * 2**20
+_MOST_BODY_BYTES = 2**20
 """Far above any event; a larger body is not read, signed or not."""
 
 _log = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.failures import CALL_ERRORS
-from adapters.slack.intake import explain, pause
+from adapters.slack.intake import explain, pause, unless_stopped
 
 PING_S = 10.0
 """Between our pings; without a pong within half of it the connection counts as dead."""
@@ -80,10 +80,7 @@ class SocketMode:
         """Decide how long to wait before the next connection."""
         if stop.is_set():
             return
-        if connection.lived_s >= _LONG_LIVED_S or connection.told in _REPLACED:
-            self._cuts = 0
-        else:
-            self._cuts += 1
+        self._cuts = 0 if connection.lived_s >= _LONG_LIVED_S else self._cuts + 1
         self._reason = f"Slack closed the socket ({connection.told or 'without a word'})"
         # The first time at once: a cut connection is no reason to be away.
         wait_s = 0.0 if self._cuts <= 1 and connection.told in {"", *_REPLACED} else _backoff_s(self._cuts)
@@ -91,15 +88,9 @@ class SocketMode:
         await pause(stop, wait_s)
 
     async def _open(self, stop: asyncio.Event) -> ClientWebSocketResponse | None:
-        session = self._client.session
-        if not isinstance(session, ClientSession):
-            raise TypeError("the client has no session")
+        """A new socket; None after a failure, which was waited out, or at the stop."""
         try:
-            async with asyncio.timeout(_OPEN_S):
-                answer = await self._client.apps_connections_open(app_token=self._app_token)
-                socket = await session.ws_connect(
-                    str(answer["url"]), heartbeat=PING_S, timeout=ClientWSTimeout(ws_close=2.0), max_msg_size=2**24
-                )
+            socket = await unless_stopped(stop, self._connect())
         except CALL_ERRORS as error:
             self._failures += 1
             wait_s, self._reason = explain(error, "SLACK_APP_TOKEN", self._failures)
@@ -108,6 +99,16 @@ class SocketMode:
             return None
         self._failures = 0
         return socket
+
+    async def _connect(self) -> ClientWebSocketResponse:
+        session = self._client.session
+        if not isinstance(session, ClientSession):
+            raise TypeError("the client has no session")
+        async with asyncio.timeout(_OPEN_S):
+            answer = await self._client.apps_connections_open(app_token=self._app_token)
+            return await session.ws_connect(
+                str(answer["url"]), heartbeat=PING_S, timeout=ClientWSTimeout(ws_close=2.0), max_msg_size=2**24
+            )
 
 
 class _Connection:

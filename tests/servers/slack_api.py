@@ -61,7 +61,8 @@ def known_parameters(method: str) -> frozenset[str]:
     """The parameters that the SDK's client knows for a method."""
     function = getattr(AsyncWebClient, method.replace(".", "_"))
     names = set(inspect.signature(function).parameters) - {"self", "kwargs"}
-    return frozenset(names | {"token"})
+    # The library itself may add team_id, for apps installed for a whole organisation.
+    return frozenset(names | {"token", "team_id"})
 
 
 def _truth(value: object) -> bool:
@@ -197,7 +198,8 @@ class WebApi:
                 if message.get("bot_id") != self.workspace.bot_id:
                     raise ApiError("cant_update_message")
                 message["text"] = text
-                return {"channel": channel.id, "ts": message["ts"], "text": text, "message": message}
+                shown = {k: v for k, v in message.items() if k not in {"ts", "thread_ts"}}
+                return {"channel": channel.id, "ts": message["ts"], "text": text, "message": shown}
         raise ApiError("message_not_found")
 
     def _open(self, params: Json) -> Json:

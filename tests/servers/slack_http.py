@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import io
 import json
 import time
 from dataclasses import dataclass
@@ -77,6 +78,6 @@ async def post(
         headers |= {"X-Slack-Retry-Num": str(retry[0]), "X-Slack-Retry-Reason": retry[1]}
     async with (
         ClientSession(timeout=ClientTimeout(total=timeout_s)) as session,
-        session.post(url, data=body, headers=headers) as response,
+        session.post(url, data=io.BytesIO(body), headers=headers) as response,
     ):
         return Answer(status=response.status, text=await response.text(), content_type=response.content_type)

@@ -49,7 +49,7 @@ class Sockets:
     greet: bool = True
     _transports: dict[int, asyncio.Transport] = field(default_factory=dict)
     _tickets: set[str] = field(default_factory=set)
-    _waiting: dict[str, asyncio.Future[Ack]] = field(default_factory=dict)
+    _waiting: dict[str, tuple[web.WebSocketResponse, asyncio.Future[Ack | None]]] = field(default_factory=dict)
     _turn: itertools.count[int] = field(default_factory=itertools.count)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -85,6 +85,7 @@ class Sockets:
         finally:
             self.open.remove(socket)
             self._transports.pop(id(socket), None)
+            self._break(socket)
         return socket
 
     def _hello(self) -> Json:
@@ -98,9 +99,16 @@ class Sockets:
     def _acknowledge(self, answer: Json) -> None:
         ack = Ack(envelope_id=answer["envelope_id"], payload=answer.get("payload"))
         self.acks.append(ack)
-        waiting = self._waiting.pop(ack.envelope_id, None)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(ack)
+        if ack.envelope_id in self._waiting:
+            _, future = self._waiting[ack.envelope_id]
+            if not future.done():
+                future.set_result(ack)
+
+    def _break(self, broken: web.WebSocketResponse) -> None:
+        """What went over a socket that is gone will not be acknowledged: it is sent again over another one."""
+        for socket, future in self._waiting.values():
+            if socket is broken and not future.done():
+                future.set_result(None)
 
     # --- delivering ---------------------------------------------------------------------------------------------------
 
@@ -126,8 +134,8 @@ class Sockets:
         envelope_id = str(uuid.uuid4())
         envelope: Json = {"type": kind, "envelope_id": envelope_id, "payload": payload}
         envelope |= {"accepts_response_payload": kind != "events_api"} | extra
-        future: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
-        self._waiting[envelope_id] = future
+        future: asyncio.Future[Ack | None] = asyncio.get_running_loop().create_future()
+        self._waiting[envelope_id] = (socket, future)
         self.sent.append(envelope)
         try:
             await socket.send_json(envelope)

@@ -97,7 +97,7 @@ async def running(receiver: Receiver) -> AsyncIterator[asyncio.Event]:
         yield stop
     finally:
         stop.set()
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, 6)
 
 
 @asynccontextmanager

@@ -286,6 +286,20 @@ async def test_stopping_finishes_what_is_in_work(server: SlackServer, gate: Memo
     await server.wait_until(lambda: len(server.sockets.acks) == 1, "the ack")
 
 
+@pytest.mark.parametrize("method", ["auth.test", "apps.connections.open"])
+async def test_a_stop_does_not_wait_for_slack(
+    server: SlackServer, client: AsyncWebClient, gate: MemoryGate, meter: CountingMeter, method: str
+) -> None:
+    """Slack does not answer while we start: the stop comes through (the fixture waits less than the call would)."""
+    server.fail(method, Fault(hang="before"))
+    receiver = SlackSocketReceiver(client, app_token=server.app_token, gate=gate, meter=meter)
+
+    async with running(receiver):
+        await server.wait_until(lambda: server.calls(method), "the call")
+
+    assert receiver.not_ready() is not None
+
+
 async def test_nothing_said_is_logged(
     server: SlackServer, connected: Connected, caplog: pytest.LogCaptureFixture
 ) -> None:
