@@ -302,3 +302,21 @@ async def test_forget_may_be_cut_short_and_done_again(
     await forgetting.forget(HERE.person, START_MS)
 
     assert await talk.remembered() == {NEIGHBOUR}
+
+
+async def test_a_clock_set_back_hides_no_conversation(talk: Talk, forgetting: RedisForgetting, redis: Redis) -> None:
+    """A message stored under an earlier time does not make its conversation look older than it is."""
+    await talk.turn(HERE, START_MS - 5000)
+
+    await forgetting.forget(HERE.person, START_MS - 1)
+
+    prefix = keys.inbox(keys.partition_of(HERE.id, 2))
+    assert await redis.zscore(f"{prefix}:of:u:{HERE.person}", HERE.id) == START_MS
+
+
+async def test_what_was_silent_for_long_leaves_the_indexes(talk: Talk, redis: Redis) -> None:
+    """A channel that is busy for years does not collect everybody who ever wrote in it."""
+    await talk.turn(HERE, START_MS + keys.INDEX_MS)
+
+    prefix = keys.inbox(keys.partition_of(HERE.id, 2))
+    assert await redis.zrange(f"{prefix}:of:p:{HERE.place}", 0, -1) == [HERE.id.encode()]
