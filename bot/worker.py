@@ -220,12 +220,9 @@ class Worker:
         return await self._delivery(turn)
 
     def _new_turn(self, claimed: Claimed) -> Turn:
-        incoming = claimed.incoming
-        language = language_of(incoming.text, incoming.locale)
-        if not incoming.text and not incoming.locale and claimed.history:
-            language = language_of(claimed.history[-1].question)
+        language = language_for(claimed)
         return Turn(
-            incoming=incoming,
+            incoming=claimed.incoming,
             arrived_ms=claimed.arrived_ms,
             language=language,
             voice=self._voice or language,
@@ -272,3 +269,15 @@ class Worker:
                     lease.prolong(asked_at=asked_at)
                 else:
                     lease.lose()
+
+
+def language_for(claimed: Claimed) -> Language:
+    """The person's language: the message's own where it has words, else their platform's or their last question's.
+
+    The name of a command is nobody's language.
+    """
+    incoming = claimed.incoming
+    hint = incoming.locale or (language_of(claimed.history[-1].question) if claimed.history else None)
+    if incoming.command is None:
+        return language_of(incoming.text, hint)
+    return language_of("" if hint else incoming.command.argument, hint)

@@ -23,7 +23,7 @@ _ID = re.compile(r"[A-Za-z0-9]{1,64}")
 _TS = re.compile(r"([0-9]{1,11})\.([0-9]{1,6})")
 _TRIGGER = re.compile(r"[A-Za-z0-9.]{1,200}")
 _COMMAND = re.compile(r"[!/]([a-z][a-z0-9_-]{0,31})(?:\s+(.*))?", re.IGNORECASE | re.DOTALL)
-_BARE_COMMANDS = frozenset({"start", "help", "reset", "forget", "usage"})
+_BARE_COMMANDS = frozenset({"start", "help", "reset", "reset channel", "forget", "usage"})
 """Words that are a command when they are all that follows a mention: threads take no slash commands."""
 _MESSAGE_SUBTYPES = frozenset({"file_share", "thread_broadcast"})
 
@@ -141,7 +141,8 @@ def _command(text: str, *, mentioned: bool) -> Command | None:
     if match is not None:
         return Command(name=match[1].lower(), argument=(match[2] or "").strip())
     if mentioned and text.lower() in _BARE_COMMANDS:
-        return Command(name=text.lower())
+        name, _, argument = text.lower().partition(" ")
+        return Command(name=name, argument=argument)
     return None
 
 

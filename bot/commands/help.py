@@ -19,9 +19,12 @@ class Help:
     async def __call__(self, turn: Turn) -> Reply:
         """The text, for everyone to read."""
         conversation = turn.incoming.conversation
-        keys = ["help"]
+        text = self._texts("help", turn.voice)
         if conversation.platform == "slack":
-            keys.append("help_threads")
+            text += "\n\n" + self._texts("help_threads", turn.voice)
         if self._is_admin(conversation):
-            keys.append("help_admin")
-        return Reply(kind="notice", markdown="\n\n".join(self._texts(key, turn.voice) for key in keys))
+            text += "\n\n" + self._texts("help_admin", turn.voice)
+            # In Slack a command says nothing of the message it follows.
+            if conversation.platform == "telegram":
+                text += "\n" + self._texts("help_admin_reply", turn.voice)
+        return Reply(kind="notice", markdown=text)

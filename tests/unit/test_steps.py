@@ -142,7 +142,6 @@ class TestCommands:
         table: dict[str, CommandAct] = {
             "start": Start(name="Desk", texts=TEXTS),
             "help": Help(is_admin=is_admin, texts=TEXTS),
-            "help": Help(is_admin=is_admin, texts=TEXTS),
             "reset": Reset(forgetting=forgetting, is_admin=is_admin, texts=TEXTS),
             "forget": Forget(forgetting=forgetting, is_admin=is_admin, texts=TEXTS),
         }
@@ -172,12 +171,14 @@ class TestCommands:
         admin_step, _ = self.commands(admin=True)
 
         plain = text_of(await step(turn(incoming("", command=Command(name="help")))))
-        full = text_of(
+        slack = text_of(
             await admin_step(turn(incoming("", of=conversation(platform="slack"), command=Command(name="help"))))
         )
+        telegram = text_of(await admin_step(turn(incoming("", command=Command(name="help")))))
 
         assert plain == TEXTS("help", "en")
-        assert full == "\n\n".join(TEXTS(key, "en") for key in ("help", "help_threads", "help_admin"))
+        assert slack == "\n\n".join(TEXTS(key, "en") for key in ("help", "help_threads", "help_admin"))
+        assert telegram.endswith(TEXTS("help_admin_reply", "en"))
 
     async def test_start_greets_by_name(self) -> None:
         """In a group the greeting says how to address the bot."""

@@ -268,6 +268,7 @@ def test_a_mention_with_more_than_a_command_word_is_a_question() -> None:
     """`help` is a command, `help me` is not."""
     assert _incoming("<@U0BOT> help me").command is None
     assert _incoming("<@U0BOT> weather").command is None
+    assert _incoming("<@U0BOT> reset channel").command == Command(name="reset", argument="channel")
 
 
 def test_a_bare_command_in_a_thread_is_a_follow() -> None:
