@@ -11,7 +11,7 @@ run: $(VENV)/.run
 	@exec $(BIN)/frontdesk serve
 
 test: $(VENV)/.test
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 $(PYTEST_ARGUMENTS)
 
 check: $(VENV)/.test  ## what CI looks at beside the tests
 	$(BIN)/ruff check .

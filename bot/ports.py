@@ -33,7 +33,6 @@ class Gate(Protocol):
         Raises:
             StoreUnavailable: nothing is certain; do not acknowledge, the platform will bring it again.
         """
-        ...
 
 
 class Receiver(Protocol):
@@ -41,11 +40,9 @@ class Receiver(Protocol):
 
     async def run(self, stop: asyncio.Event) -> None:
         """Receive until `stop` is set; reconnect by itself; never raise for what the platform sends."""
-        ...
 
     def not_ready(self) -> str | None:
         """Why messages cannot reach us now, in a few words; None when they can."""
-        ...
 
 
 # --- the inbox, as the worker sees it -------------------------------------------------------------------------
@@ -104,19 +101,15 @@ class Inbox(Protocol):
 
     async def claim(self, token: str) -> Claimed | None:
         """Lease the earliest due conversation; None if nothing is due."""
-        ...
 
     async def next_due(self) -> timedelta | None:
         """How long until a conversation falls due; None if all mailboxes are empty."""
-        ...
 
     async def renew(self, claims: Sequence[Claimed]) -> frozenset[str]:
         """Prolong leases; returns the tokens that still hold."""
-        ...
 
     async def defer(self, claimed: Claimed, delay: timedelta, *, error: bool = False) -> bool:
         """Give the conversation back, due after `delay`; `error` counts an attempt. False: no longer ours."""
-        ...
 
     async def record(
         self,
@@ -130,19 +123,15 @@ class Inbox(Protocol):
 
         False: the lease is lost; send nothing more.
         """
-        ...
 
     async def tell_waiting(self, claimed: Claimed) -> bool:
         """Mark that the person gets the word of waiting; True to exactly one caller per turn."""
-        ...
 
     async def settle(self, claimed: Claimed, remember: Exchange | None) -> Literal["settled", "done", "lost"]:
         """End the turn and remember it. `done`: it had ended before. `lost`: the lease is another's."""
-        ...
 
     async def bury(self, claimed: Claimed, reason: str) -> Literal["settled", "done", "lost"]:
         """Move the message to the dead letters, with the reason, never with a secret in it."""
-        ...
 
 
 # --- limits, history, forgetting ------------------------------------------------------------------------------
@@ -168,7 +157,6 @@ class Limiter(Protocol):
 
     async def decide(self, rule: str, person: PersonId, message: str, arrived_ms: int) -> Decision:
         """Decide about a message under the named rule (`messages`, `commands`, `refusals`)."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,19 +174,15 @@ class Forgetting(Protocol):
 
     async def reset(self, conversation: Conversation, at_ms: int) -> None:
         """Forget the history of one conversation."""
-        ...
 
     async def reset_person_in(self, place: PlaceId, person: PersonId, at_ms: int) -> None:
         """Forget the histories of one person in one channel, all threads."""
-        ...
 
     async def reset_place(self, place: PlaceId, at_ms: int) -> None:
         """Forget everybody's histories in one channel."""
-        ...
 
     async def forget(self, person: PersonId, at_ms: int) -> Receipt:
         """Erase all that is stored about a person."""
-        ...
 
 
 # --- knowledge and answers --------------------------------------------------------------------------------------
@@ -222,7 +206,6 @@ class Knowledge(Protocol):
 
     async def search(self, question: str, language: Language, k: int) -> Found:
         """The best passages for a question, those in the asker's language preferred among copies."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,25 +230,20 @@ class Answers(Protocol):
 
         An entry of epoch `stale` or older was found to be no longer good: it is dropped.
         """
-        ...
 
     async def confirm(self, key: str, answer: StoredAnswer, epoch: int) -> bool:
         """The same passages were found in this epoch: the entry is good for it. False: it is gone by now."""
-        ...
 
     async def renew_lead(self, key: str, leader: MessageId) -> None:
         """Keep others waiting a little longer."""
-        ...
 
     async def store(
         self, key: str, leader: MessageId, answer: StoredAnswer, asker: Conversation, arrived_ms: int
     ) -> bool:
         """Store an answer and free those who wait. False: the asker was forgotten since; nothing is kept."""
-        ...
 
     async def free(self, key: str, leader: MessageId) -> None:
         """The leader has no answer to share: all who wait ask for themselves."""
-        ...
 
 
 # --- the model ------------------------------------------------------------------------------------------------
@@ -305,7 +283,6 @@ class Model(Protocol):
         Raises:
             ModelUnavailable: no whole answer within the deadline and the retries.
         """
-        ...
 
 
 class Embedder(Protocol):
@@ -314,12 +291,10 @@ class Embedder(Protocol):
     @property
     def name(self) -> str:
         """Model and dimension."""
-        ...
 
     @property
     def dimensions(self) -> int:
         """Length of a vector."""
-        ...
 
     async def embed(self, texts: Sequence[str]) -> list[bytes]:
         """Each text's vector: float32 little-endian, shape `(dimensions,)`, L2-normalised, as bytes.
@@ -327,7 +302,6 @@ class Embedder(Protocol):
         Raises:
             EmbeddingUnavailable: no vectors now.
         """
-        ...
 
 
 # --- sending ----------------------------------------------------------------------------------------------------
@@ -338,7 +312,6 @@ class Messenger(Protocol):
 
     def format(self, markdown: str) -> tuple[Part, ...]:
         """Markdown as the platform's own messages, each within its limits; at least one, nothing left out."""
-        ...
 
     async def send(self, to: ReplyTo, part: Part, *, key: str, first: bool, private: bool) -> SentId:
         """Send one part.
@@ -353,15 +326,12 @@ class Messenger(Protocol):
         Raises:
             SendRefused, SendLimited, SendFailed, SendUnknown: see `bot.errors`.
         """
-        ...
 
     async def find(self, to: ReplyTo, key: str) -> SentId | None:
         """Our own message of that key, if the platform lets us look; None if it does not or there is none."""
-        ...
 
     async def typing(self, to: ReplyTo) -> None:
         """Show that an answer is being written, for a few seconds. Never raises a SendError."""
-        ...
 
 
 class OutboundBudget(Protocol):
@@ -369,11 +339,9 @@ class OutboundBudget(Protocol):
 
     async def take(self, conversation: Conversation, *, group: bool) -> timedelta:
         """Take one send from the budget; zero if it may go now, else how long to wait (nothing is taken)."""
-        ...
 
     async def close(self, conversation: Conversation, retry_after: timedelta) -> None:
         """The platform asked us to wait: nobody sends into that chat until then."""
-        ...
 
 
 class PageBox(Protocol):
@@ -381,11 +349,9 @@ class PageBox(Protocol):
 
     async def append(self, channel: str, key: str, text: str) -> SentId:
         """Add a message; the same key again adds nothing and returns the same id."""
-        ...
 
     async def read(self, channel: str, after: str, wait: timedelta) -> list[tuple[SentId, str]]:
         """Messages after an id (`0`: from the start), oldest first; waits up to `wait` for the first."""
-        ...
 
 
 # --- watching ---------------------------------------------------------------------------------------------------
@@ -396,28 +362,21 @@ class Meter(Protocol):
 
     def received(self, platform: Platform, accepted: str) -> None:
         """A platform's event was handed in (an `Accepted`), passed over (`ignored`) or unreadable (`malformed`)."""
-        ...
 
     def settled(self, platform: Platform, outcome: str, seconds: float) -> None:
         """A message ended, so long after its arrival; `outcome` is an `Outcome` or `undeliverable`."""
-        ...
 
     def step(self, name: str, seconds: float) -> None:
         """A step ran."""
-        ...
 
     def model(self, result: Literal["ok", "truncated", "failed"], seconds: float, prompt: int, completion: int) -> None:
         """The model was called; tokens as counted by the server."""
-        ...
 
     def reuse(self, result: Literal["hit", "confirmed", "stale", "miss", "unfit"]) -> None:
         """The answer store was asked, or not, the question being unfit."""
-        ...
 
     def refused(self, rule: str) -> None:
         """The limiter refused."""
-        ...
 
     def sent(self, platform: Platform, result: Literal["ok", "limited", "refused", "failed", "unknown"]) -> None:
         """A message of ours was sent, or not."""
-        ...
