@@ -75,7 +75,11 @@ def _walk(paths: list[Path]) -> Walk:
         roots.append(root)
         for file in found:
             name = document_name(file)
-            files.setdefault(name, FoundFile(name=name, path=file, root=root))
+            if name.isprintable():
+                files.setdefault(name, FoundFile(name=name, path=file, root=root))
+            else:
+                # Bytes that are no UTF-8, or control characters: no reader could be told where it is from.
+                failed.append((name.encode("utf-8", "backslashreplace").decode(), "the file name is not printable"))
     ordered = tuple(files[name] for name in sorted(files))
     return Walk(files=ordered, roots=tuple(roots), failed=tuple(failed))
 

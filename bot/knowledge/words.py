@@ -24,7 +24,7 @@ MAX_QUERY_TOKENS = 64
 _CJK = (
     "\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 )
-_RUN = re.compile(f"[{_CJK}]+|[^\\W_{_CJK}]+")
+_RUN = re.compile(f"(?:(?=\\w)[{_CJK}])+|[^\\W_{_CJK}]+")
 _CJK_CHARACTER = re.compile(f"[{_CJK}]")
 _LETTER = re.compile(r"[^\W\d_]")
 

@@ -153,8 +153,7 @@ class Passages:
             with translated("read the current versions"):
                 now, documents = await pipeline.execute()
             current = {
-                document_id(_text(path)): DocumentRecord.from_json(record).version
-                for path, record in documents.items()
+                document_id(_text(path)): DocumentRecord.from_json(record).version for path, record in documents.items()
             }
             self._current_at, self._current = int(now or 0), current
         return self._current_at == epoch

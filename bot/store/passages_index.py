@@ -26,6 +26,8 @@ SCAN_DEADLINE = timedelta(minutes=2)
 """How long a new index may take to read passages that were there before it (0.1 s per 20,000)."""
 GC_TIMEOUT_MS = 3_000
 """Of one collection of garbage; shorter than the client waits for an answer."""
+GC_THRESHOLD = "FORK_GC_CLEAN_THRESHOLD"
+GC_THRESHOLD_DEFAULT = 100
 AGGREGATE_TIMEOUT_MS = 3_000
 MOST_ROWS = 1_000_000
 """RediSearch's own bound for one reply."""
@@ -135,14 +137,27 @@ class PassageIndex:
         """Make the index forget what was deleted; False if the server does not let us.
 
         Until then deleted passages stay in BM25's counts: after a re-ingest the commonest words weigh most and recall
-        halves. Where we may not, RediSearch does it by itself within a minute or so, from a hundred deletions on.
+        halves. Where we may not, RediSearch does it by itself within a minute or so, but only from a hundred deletions
+        on. That threshold, one for the whole server, holds for a forced collection too: it is taken away for the
+        moment and put back. A crash in between leaves it at 0, which costs the server a few needless collections.
+        What stays wrong until Redis loads its data anew is the average length, into which RediSearch 2.10 counts
+        deleted passages for good: after 30 re-ingests of everything it cost 0.5 to 1.4 points of R@1, and no more.
         """
         try:
-            await self._send("FT.DEBUG", "GC_FORCEINVOKE", self.name, GC_TIMEOUT_MS)
+            threshold = await self._gc_threshold()
+            await self._send("FT.CONFIG", "SET", GC_THRESHOLD, 0)
+            try:
+                await self._send("FT.DEBUG", "GC_FORCEINVOKE", self.name, GC_TIMEOUT_MS)
+            finally:
+                await self._send("FT.CONFIG", "SET", GC_THRESHOLD, threshold)
         except ResponseError as error:
-            log.warning("search statistics not renewed, ranking is worse for a minute: %s", error)
+            log.warning("search statistics not renewed, ranking may be worse for a while: %s", error)
             return False
         return True
+
+    async def _gc_threshold(self) -> int:
+        reply = await self._send("FT.CONFIG", "GET", GC_THRESHOLD)
+        return int(reply[GC_THRESHOLD.encode()]) if isinstance(reply, dict) else GC_THRESHOLD_DEFAULT
 
     async def _ask(self, *command: str | bytes | int) -> object:
         with translated("read the index of passages"):

@@ -7,6 +7,7 @@ where the constants were chosen.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,8 @@ reaches it, of answerable ones without a near vector 4 in 5."""
 STRONG_SHARE = 0.35
 """A passage that holds more than this share of the question's tokens is relevant too: in a small knowledge
 base, or without vectors, scores stay low."""
+
+_LANGUAGE_PART = re.compile(r"(?i)(?<![^/._-])(en|zh)([-_][a-z]{2,4})?[/._-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,8 @@ def best(
         k: at most so many.
     """
     ranked = _scored(candidates, question_tokens, language)[:k]
-    if not any(_is_relevant(pair, question_tokens, max_cosine_distance) for pair in ranked):
+    near = any(one.distance is not None and one.distance <= max_cosine_distance for one in candidates)
+    if not near and not any(_is_strong(score, one, question_tokens) for score, one in ranked):
         return ()
     return tuple(_passage(candidate, score) for score, candidate in ranked)
 
@@ -104,13 +108,31 @@ def _scored(
         nearness = 1 - (farthest if candidate.distance is None else candidate.distance)
         return min(max(WORDS_WEIGHT * words + (1 - WORDS_WEIGHT) * nearness, 0.0), 1.0)
 
-    return sorted(((score(one), one) for one in candidates), key=lambda pair: (-pair[0], pair[1].row.key))
+    scored = _own_copies_first([(score(one), one) for one in candidates], language)
+    return sorted(scored, key=lambda pair: (-pair[0], pair[1].language != language, pair[1].row.key))
 
 
-def _is_relevant(scored: tuple[float, Candidate], question_tokens: Sequence[str], max_cosine_distance: float) -> bool:
-    score, candidate = scored
-    near = candidate.distance is not None and candidate.distance <= max_cosine_distance
-    if near or score >= STRONG_SCORE:
+def _own_copies_first(scored: list[tuple[float, Candidate]], language: Language) -> list[tuple[float, Candidate]]:
+    """Where a document's copy in another language scores best, the asker's own copy takes its score."""
+    foreign: dict[str, float] = {}
+    own: dict[str, tuple[float, Candidate]] = {}
+    for score, candidate in scored:
+        document = _without_language(candidate.row.fields["path"])
+        if candidate.language != language:
+            foreign[document] = max(score, foreign.get(document, 0.0))
+        elif document not in own or score > own[document][0]:
+            own[document] = score, candidate
+    raised = {own[document][1].row.key: score for document, score in foreign.items() if document in own}
+    return [(max(score, raised.get(candidate.row.key, 0.0)), candidate) for score, candidate in scored]
+
+
+def _without_language(path: str) -> str:
+    """`samples/zh/fees.md`, `samples/en/fees.md` and `samples/fees.zh-cn.md` are one document."""
+    return _LANGUAGE_PART.sub("", path)
+
+
+def _is_strong(score: float, candidate: Candidate, question_tokens: Sequence[str]) -> bool:
+    if score >= STRONG_SCORE:
         return True
     if not question_tokens or not candidate.bm25:
         return False

@@ -1,0 +1,336 @@
+"""Ingesting files into a real Redis: what is added, changed, removed, skipped, and what a crash leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from bot.errors import EmbeddingUnavailable, StoreUnavailable
+from bot.knowledge.files import document_name
+from bot.knowledge.ingest import Ingest, Progress
+from bot.llm.embed import BuiltinEmbedder
+from bot.message import Language
+from bot.store import keys
+from bot.store.passages import Passages
+
+KB = keys.kb("main")
+
+
+async def answers(passages: Passages, question: str, language: Language = "en") -> list[str]:
+    """Texts of the passages found."""
+    return [passage.text for passage in (await passages.search(question, language, 5)).passages]
+
+
+async def passage_keys(client: Redis) -> list[bytes]:
+    """Keys of all passages in Redis, seen by readers or not."""
+    return sorted([key async for key in client.scan_iter(match=f"{KB}:p:*", count=1000)])
+
+
+async def test_files_are_found_read_and_searchable(ingest: Ingest, passages: Passages, folder: Path) -> None:
+    """Folders are walked; hidden files and other kinds are passed over; progress is told; the summary says it all."""
+    (folder / "deep").mkdir()
+    (folder / "deep" / "card.md").write_text("# Cards\n\nA lost card is blocked under 0100.")
+    (folder / "hours.txt").write_text("The branch opens at nine on Monday.")
+    (folder / ".hidden.md").write_text("secret")
+    (folder / ".git").mkdir()
+    (folder / ".git" / "x.md").write_text("secret")
+    (folder / "picture.png").write_bytes(b"\x89PNG")
+    told: list[Progress] = []
+
+    summary = await ingest.sync([folder], progress=told.append)
+
+    card, hours = document_name(folder / "deep" / "card.md"), document_name(folder / "hours.txt")
+    assert (summary.added, summary.failed) == ([card, hours], [])
+    assert told == [Progress(done=1, total=2, path=card), Progress(done=2, total=2, path=hours)]
+    found = (await passages.search("I lost my card", "en", 5)).passages[0]
+    assert (found.document, found.title, found.text) == (card, "Cards", "A lost card is blocked under 0100.")
+    assert found.language == "en"
+    assert 0 < found.score <= 1
+    assert found.cosine_distance is not None
+
+
+async def test_an_unchanged_file_costs_nothing(ingest: Ingest, passages: Passages, folder: Path, client: Redis) -> None:
+    """The second run writes no passage and leaves the epoch alone."""
+    (folder / "a.md").write_text("# A\n\nThe fee is four euros.")
+    await ingest.sync([folder])
+    before = await passages.epoch(), await passage_keys(client)
+
+    summary = await ingest.sync([folder])
+
+    assert summary.unchanged == [document_name(folder / "a.md")]
+    assert (summary.added, summary.changed, summary.removed) == ([], [], [])
+    assert (await passages.epoch(), await passage_keys(client)) == before
+
+
+async def test_a_changed_file_is_replaced_at_once(ingest: Ingest, passages: Passages, folder: Path) -> None:
+    """The same search finds the new text and never the old one; the epoch moves by one; the version is another."""
+    (folder / "fee.md").write_text("# Fees\n\nThe monthly fee is four euros.")
+    await ingest.sync([folder])
+    old = (await passages.search("monthly fee", "en", 5)).passages[0]
+    (folder / "fee.md").write_text("# Fees\n\nThe monthly fee is nine euros.")
+
+    summary = await ingest.sync([folder])
+
+    found = await passages.search("monthly fee", "en", 5)
+    assert summary.changed == [old.document]
+    assert [passage.text for passage in found.passages] == ["The monthly fee is nine euros."]
+    assert found.passages[0].reference != old.reference
+    assert found.epoch == 2
+
+
+async def test_the_epoch_moves_by_one_per_change(ingest: Ingest, passages: Passages, folder: Path) -> None:
+    """Two added, one changed, one removed: four."""
+    (folder / "a.md").write_text("One thing.")
+    (folder / "b.md").write_text("Another thing.")
+    await ingest.sync([folder])
+    assert await passages.epoch() == 2
+
+    (folder / "a.md").write_text("One other thing.")
+    (folder / "b.md").unlink()
+    await ingest.sync([folder])
+
+    assert await passages.epoch() == 4
+
+
+async def test_a_removed_file_is_removed(ingest: Ingest, passages: Passages, folder: Path, client: Redis) -> None:
+    """Its passages are neither found nor kept."""
+    (folder / "a.md").write_text("The vault opens at noon.")
+    await ingest.sync([folder])
+    (folder / "a.md").unlink()
+
+    summary = await ingest.sync([folder])
+
+    assert summary.removed == [document_name(folder / "a.md")]
+    assert await answers(passages, "When does the vault open?") == []
+    assert await passage_keys(client) == []
+
+
+async def test_a_path_taken_out_takes_its_documents_out(ingest: Ingest, passages: Passages, folder: Path) -> None:
+    """What only the configuration wanted goes; what somebody ingested by hand stays, and so does what both wanted."""
+    for name in ("configured", "both", "by-hand"):
+        (folder / name).mkdir()
+        (folder / name / "a.md").write_text(f"Document that is {name}.")
+    await ingest.sync([folder / "configured", folder / "both"])
+    await ingest.sync([folder / "both", folder / "by-hand"], origin="cli")
+    assert len(await passages.documents()) == 3
+    epoch = await passages.epoch()
+
+    summary = await ingest.sync([])
+
+    assert summary.removed == [document_name(folder / "configured" / "a.md")]
+    assert set(await passages.documents()) == {
+        document_name(folder / "both" / "a.md"),
+        document_name(folder / "by-hand" / "a.md"),
+    }
+    assert await passages.epoch() == epoch + 1
+
+
+async def test_a_file_gone_from_the_disk_goes_for_both(ingest: Ingest, passages: Passages, folder: Path) -> None:
+    """Whoever looks at its folder next takes it out."""
+    (folder / "a.md").write_text("Here today.")
+    await ingest.sync([folder])
+    await ingest.sync([folder], origin="cli")
+    (folder / "a.md").unlink()
+
+    await ingest.sync([folder])
+
+    assert await passages.documents() == {}
+
+
+async def test_a_missing_folder_is_reported_and_its_documents_stay(
+    ingest: Ingest, passages: Passages, folder: Path, tmp_path: Path
+) -> None:
+    """A disk that is not mounted must not empty the knowledge base."""
+    (folder / "a.md").write_text("Still true.")
+    await ingest.sync([folder])
+    folder.rename(tmp_path / "elsewhere")  # noqa: ASYNC240 - a test may block
+
+    summary = await ingest.sync([folder])
+
+    assert summary.failed == [(document_name(folder), "no such file or folder")]
+    assert list(await passages.documents()) == [document_name(folder / "a.md")]
+
+
+async def test_a_broken_file_is_reported_and_skipped(ingest: Ingest, passages: Passages, folder: Path) -> None:
+    """The others go in; if it was readable before, readers keep what they had."""
+    (folder / "a.md").write_text("The first document is about tea.")
+    (folder / "b.md").write_bytes(b"\x00\x01\x02")
+    (folder / "c.md").write_text("The third document is about coffee.")
+
+    summary = await ingest.sync([folder])
+    (folder / "a.md").write_bytes(b"")
+    again = await ingest.sync([folder])
+
+    assert summary.failed == [(document_name(folder / "b.md"), "binary content, not text")]
+    assert len(summary.added) == 2
+    assert [name for name, _ in again.failed] == [document_name(folder / "a.md"), document_name(folder / "b.md")]
+    assert "The first document is about tea." in await answers(passages, "document about tea")
+
+
+async def test_links_lead_nowhere_outside(ingest: Ingest, folder: Path, tmp_path: Path) -> None:
+    """A linked file outside of the folder is none of its documents; one inside is."""
+    (tmp_path / "outside.md").write_text("Not for the bot.")
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "x.md").write_text("Nor this.")
+    (folder / "a.md").write_text("Inside.")
+    (folder / "link-out.md").symlink_to(tmp_path / "outside.md")
+    (folder / "folder-out").symlink_to(tmp_path / "far")
+    (folder / "loop").symlink_to(folder)
+    (folder / "dangling.md").symlink_to(tmp_path / "nothing.md")
+
+    summary = await ingest.sync([folder])
+
+    assert summary.added == [document_name(folder / "a.md")]
+    assert summary.failed == []
+
+
+async def test_unprintable_file_names_are_reported(ingest: Ingest, folder: Path) -> None:
+    """Bytes that are no UTF-8 in a name stop nothing."""
+    (folder / os.fsdecode(b"bad\xff.md")).write_text("text")
+    (folder / "good.md").write_text("text")
+
+    summary = await ingest.sync([folder])
+
+    assert summary.added == [document_name(folder / "good.md")]
+    assert [reason for _, reason in summary.failed] == ["the file name is not printable"]
+
+
+class Stumbling:
+    """An embedder that raises from the nth call on: a crash, a cancellation or an outage in the middle."""
+
+    def __init__(self, embedder: BuiltinEmbedder, *, after: int, error: BaseException) -> None:
+        self._embedder, self._left, self._error = embedder, after, error
+
+    @property
+    def name(self) -> str:
+        """As the real one."""
+        return self._embedder.name
+
+    @property
+    def dimensions(self) -> int:
+        """As the real one."""
+        return self._embedder.dimensions
+
+    async def embed(self, texts: Sequence[str]) -> list[bytes]:
+        """As the real one, a few times."""
+        self._left -= 1
+        if self._left < 0:
+            raise self._error
+        return await self._embedder.embed(texts)
+
+
+def long_text(word: str) -> str:
+    """A document of some forty passages."""
+    return "\n\n".join(f"# Part {n}\n\nThe {word} number {n} is explained in this part." for n in range(40))
+
+
+async def test_a_crash_in_the_middle_shows_readers_nothing(
+    ingest: Ingest, passages: Passages, embedder: BuiltinEmbedder, folder: Path, client: Redis
+) -> None:
+    """Readers keep the old version whole; the next run embeds only what is missing and leaves no leftovers."""
+    (folder / "a.md").write_text(long_text("apple"))
+    await ingest.sync([folder])
+    (folder / "a.md").write_text(long_text("pear"))
+    with pytest.raises(asyncio.CancelledError):
+        await Ingest(passages, Stumbling(embedder, after=2, error=asyncio.CancelledError())).sync([folder])
+    assert len(await passage_keys(client)) == 40 + 32
+    assert all("apple" in text for text in await answers(passages, "apple or pear number 3"))
+    assert await client.exists(f"{KB}:ingest") == 0
+
+    counting = Stumbling(embedder, after=1000, error=AssertionError())
+    await Ingest(passages, counting).sync([folder])
+
+    assert all("pear" in text for text in await answers(passages, "apple or pear number 3"))
+    assert len(await passage_keys(client)) == 40
+
+
+async def test_leftovers_of_a_version_never_finished_are_swept_out(
+    ingest: Ingest, passages: Passages, embedder: BuiltinEmbedder, folder: Path, client: Redis
+) -> None:
+    """A run broke off, then the file changed again: nobody will ever finish the version in between."""
+    (folder / "a.md").write_text(long_text("pear"))
+    with pytest.raises(asyncio.CancelledError):
+        await Ingest(passages, Stumbling(embedder, after=1, error=asyncio.CancelledError())).sync([folder])
+    (folder / "a.md").write_text("Short now.")
+
+    await ingest.sync([folder])
+
+    assert len(await passage_keys(client)) == 1
+
+
+async def test_an_embedder_that_is_away_fails_the_document_alone(
+    passages: Passages, embedder: BuiltinEmbedder, folder: Path
+) -> None:
+    """The document is reported; the next run has it."""
+    (folder / "a.md").write_text("Text.")
+    away = Stumbling(embedder, after=0, error=EmbeddingUnavailable("no connection"))
+
+    summary = await Ingest(passages, away).sync([folder])
+
+    assert summary.failed == [(document_name(folder / "a.md"), "no connection")]
+    assert (await Ingest(passages, embedder).sync([folder])).added == [document_name(folder / "a.md")]
+
+
+async def test_two_ingests_at_once_end_as_one(
+    passages: Passages, embedder: BuiltinEmbedder, folder: Path, client: Redis
+) -> None:
+    """They wait for each other; the second finds everything done."""
+    for number in range(6):
+        (folder / f"{number}.md").write_text(f"# Number {number}\n\nText number {number}.")
+
+    both = await asyncio.gather(*(Ingest(passages, embedder).sync([folder]) for _ in range(2)))
+
+    assert sorted(len(summary.added) for summary in both) == [0, 6]
+    assert await passages.epoch() == 6
+    assert len(await passage_keys(client)) == 6
+
+
+async def test_waiting_for_another_ingest_ends(
+    passages: Passages, embedder: BuiltinEmbedder, folder: Path, client: Redis
+) -> None:
+    """After the time it was given it says what it waited for."""
+    await client.set(f"{KB}:ingest", "another", px=60_000)
+
+    with pytest.raises(StoreUnavailable, match="another ingest"):
+        await Ingest(passages, embedder, wait_for_others=timedelta(milliseconds=300)).sync([folder])
+
+
+async def test_another_embedder_is_built_beside_and_the_old_index_dropped_later(
+    ingest: Ingest, passages: Passages, embedder: BuiltinEmbedder, folder: Path, client: Redis
+) -> None:
+    """Who still searches with the old one finds everything until the run after the change-over."""
+    (folder / "a.md").write_text("The vault opens at noon.")
+    await ingest.sync([folder])
+    other = Renamed(embedder)
+    moved = Passages(client, other, max_cosine_distance=0.8)
+
+    summary = await Ingest(moved, other).sync([folder])
+
+    assert summary.changed == [document_name(folder / "a.md")]
+    assert await answers(passages, "When does the vault open?") == ["The vault opens at noon."]
+    assert await answers(moved, "When does the vault open?") == ["The vault opens at noon."]
+
+    await Ingest(moved, other).sync([folder])
+
+    assert [key.startswith(f"{KB}:p:other-512:".encode()) for key in await passage_keys(client)] == [True]
+    assert await answers(passages, "When does the vault open?") == []
+
+
+class Renamed:
+    """The same vectors under another name: another embedder as far as the index goes."""
+
+    name = "other-512"
+    dimensions = 512
+
+    def __init__(self, embedder: BuiltinEmbedder) -> None:
+        self._embedder = embedder
+
+    async def embed(self, texts: Sequence[str]) -> list[bytes]:
+        """As the real one."""
+        return await self._embedder.embed(texts)
