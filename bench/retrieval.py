@@ -34,6 +34,8 @@ from tests.servers.redis import redis_server
 
 K = 10
 MAX_COSINE_DISTANCE = 0.8
+PARAGRAPHS = 240
+"""In XQuAD, per language."""
 NO_BOUND = 2.0
 
 
@@ -113,7 +115,8 @@ async def fill(redis: Redis, index: PassageIndex, base: Base) -> None:
         for number in range(start, min(start + 100, len(base.texts))):
             text = base.texts[number]
             fields: dict[str | bytes, str | bytes | int] = {
-                "path": "x",
+                # The same paragraph in the other language is its copy, as `en/7.md` and `zh/7.md` are.
+                "path": f"{base.languages[number]}/{number % PARAGRAPHS}.md",
                 "document": "x",
                 "version": "1",
                 "number": number,

@@ -50,6 +50,11 @@ class Candidate:
     bm25: float
 
     @property
+    def path(self) -> str:
+        """Of its document."""
+        return self.row.fields["path"]
+
+    @property
     def language(self) -> Language:
         """Of the passage."""
         return "zh" if self.row.fields["language"] == "zh" else "en"
@@ -114,15 +119,17 @@ def _scored(
 
 def _own_copies_first(scored: list[tuple[float, Candidate]], language: Language) -> list[tuple[float, Candidate]]:
     """Where a document's copy in another language scores best, the asker's own copy takes its score."""
-    foreign: dict[str, float] = {}
     own: dict[str, tuple[float, Candidate]] = {}
     for score, candidate in scored:
-        document = _without_language(candidate.row.fields["path"])
-        if candidate.language != language:
-            foreign[document] = max(score, foreign.get(document, 0.0))
-        elif document not in own or score > own[document][0]:
+        document = _without_language(candidate.path)
+        if candidate.language == language and (document not in own or score > own[document][0]):
             own[document] = score, candidate
-    raised = {own[document][1].row.key: score for document, score in foreign.items() if document in own}
+    raised: dict[str, float] = {}
+    for score, candidate in scored:
+        _, copy = own.get(_without_language(candidate.path), (0.0, candidate))
+        # A document that is itself in two languages is no copy of itself.
+        if candidate.language != language and copy.path != candidate.path:
+            raised[copy.row.key] = max(score, raised.get(copy.row.key, 0.0))
     return [(max(score, raised.get(candidate.row.key, 0.0)), candidate) for score, candidate in scored]
 
 
@@ -145,7 +152,7 @@ def _passage(candidate: Candidate, score: float) -> Passage:
     fields = candidate.row.fields
     return Passage(
         id=f"{fields['document']}:{fields['number']}",
-        document=fields["path"],
+        document=candidate.path,
         version=fields["version"],
         title=fields["title"],
         place=fields["place"],
