@@ -96,8 +96,13 @@ class Bench:
     # --- starting -------------------------------------------------------------------------------------------------
 
     def _frontdesk(self, folder: Path) -> dict[str, str]:
-        own = {"FRONTDESK_SERVER__PORT": "0", "FRONTDESK_REDIS__DATA_DIR": str(folder / "data")}
-        return own | self._world.platforms() | self._world.with_model() | self._world.unlimited()
+        own = {
+            "FRONTDESK_SERVER__PORT": "0",
+            "FRONTDESK_REDIS__DATA_DIR": str(folder / "data"),
+            # Two windows, as by default, that nobody fills: the limiter does its work and refuses nobody.
+            "FRONTDESK_LIMITS__MESSAGES": '["1000000/minute", "1000000/day"]',
+        }
+        return self._world.platforms() | self._world.with_model() | self._world.unlimited() | own
 
     def _plain(self) -> dict[str, str]:
         world = self._world
