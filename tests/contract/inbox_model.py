@@ -234,7 +234,9 @@ class InboxModel:
             turn = box.turn
             state[where.id] = (
                 [letter.incoming.id for letter in box.mail],
-                (None,) * 4 if turn is None else (turn.id, turn.token, str(turn.attempts), str(turn.crashes)),
+                None
+                if turn is None
+                else (turn.id, turn.token, turn.attempts, turn.crashes, turn.told, turn.reply, turn.sent),
                 box.history,
                 box.thread_ms,
             )

@@ -8,7 +8,26 @@ from redis.asyncio import Redis
 
 from bot.message import Conversation
 from bot.store import keys
+from bot.store.ledger import delivery_from_json
 from bot.turn import Exchange
+
+
+def turn_from(fields: dict[bytes, bytes]) -> tuple[object, ...] | None:
+    """Id, token, attempts, crashes, whether told, the reply and what became of its parts; None if no turn is open."""
+    if not fields:
+        return None
+    turn = {name.decode(): value.decode() for name, value in fields.items()}
+    reply = turn.get("reply")
+    sent = {int(name[1:]): value for name, value in turn.items() if name[0] == "s" and name[1:].isdigit()}
+    return (
+        turn["id"],
+        turn.get("token"),
+        int(turn["attempts"]),
+        int(turn["crashes"]),
+        "told" in turn,
+        None if reply is None else delivery_from_json(reply.encode(), ()),
+        sent,
+    )
 
 
 async def picture_of(redis: Redis, conversations: Sequence[Conversation], partitions: int) -> dict[str, object]:
@@ -21,7 +40,7 @@ async def picture_of(redis: Redis, conversations: Sequence[Conversation], partit
             prefix = keys.inbox(keys.partition_of(where.id, partitions))
             pipe.lrange(f"{prefix}:mail:{where.id}", 0, -1)
             pipe.hkeys(f"{prefix}:body:{where.id}")
-            pipe.hmget(f"{prefix}:turn:{where.id}", "id", "token", "attempts", "crashes")
+            pipe.hgetall(f"{prefix}:turn:{where.id}")
             pipe.lrange(f"{prefix}:history:{where.id}", 0, -1)
             pipe.get(f"{prefix}:thread:{where.id}")
         answers = await pipe.execute()
@@ -35,7 +54,7 @@ async def picture_of(redis: Redis, conversations: Sequence[Conversation], partit
         entries = [entry.split(b":", 1) for entry in history]
         state[where.id] = (
             [name.decode() for name in mail],
-            tuple(None if value is None else value.decode() for value in turn),
+            turn_from(turn),
             [(int(arrived), Exchange.from_json(record)) for arrived, record in entries],
             None if thread is None else int(thread),
         )

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from redis.asyncio import Redis
 
 from bot.message import Addressing, Conversation, Incoming, MessageId, ReplyTo
+from bot.ports import Claimed
 from bot.store.inbox import RedisInbox
 from bot.store.scripts import Scripts
 
@@ -55,3 +56,22 @@ def inbox_on(
         max_tokens=100,
         history_ttl=timedelta(hours=24),
     )
+
+
+async def claimed_by(inbox: RedisInbox, token: str) -> Claimed:
+    """A claim that must be granted."""
+    claimed = await inbox.claim(token)
+    assert claimed is not None
+    return claimed
+
+
+async def connected(url: str) -> Redis:
+    """A client on an empty database."""
+    redis = Redis.from_url(url, protocol=3)
+    await redis.flushall()
+    return redis
+
+
+async def erase(redis: Redis, names: list[str]) -> None:
+    """Take keys out."""
+    await redis.unlink(*names)

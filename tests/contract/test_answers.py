@@ -88,6 +88,14 @@ async def test_a_stored_answer_frees_those_who_wait(answers: RedisAnswers) -> No
     assert [await answers.find("k", who) for who in (ONE, TWO)] == [Hit(answer=ANSWER, current=True)] * 2
 
 
+async def test_who_stored_an_answer_leads_no_longer(answers: RedisAnswers) -> None:
+    """Once the entry is found stale, another may lead at once."""
+    await answers.find("k", ONE)
+    await stored(answers)
+
+    assert await answers.find("k", TWO, stale=0) == "lead"
+
+
 async def test_a_leader_with_nothing_to_share_lets_all_ask_for_themselves(answers: RedisAnswers) -> None:
     """They ask alone, without queueing up behind one another."""
     await answers.find("k", ONE)

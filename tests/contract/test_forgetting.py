@@ -292,6 +292,30 @@ async def test_an_answer_on_its_way_is_not_kept_after_a_reset(scripts: Scripts, 
     assert later == [True] * 4
 
 
+async def test_an_answer_on_its_way_is_not_kept_after_a_reset_of_the_channel_for_one(
+    talk: Talk, forgetting: RedisForgetting
+) -> None:
+    """A slash command's reset reaches the knowledge base for each of the person's conversations there."""
+    answers = RedisAnswers(talk.scripts, kb="main", ttl=timedelta(hours=1))
+    others = [conversation("7", "c", f"t{n}") for n in range(9)]
+    for where in others:
+        await talk.turn(where, START_MS)
+
+    await forgetting.reset_person_in(HERE.place, HERE.person, START_MS)
+
+    kept = [await answers.store("k", MessageId("m"), STORED, where, START_MS) for where in [*others, *ALL]]
+    assert kept == [False] * 11 + [True, True]
+
+
+async def test_old_dead_letters_leave_the_list(talk: Talk, redis: Redis) -> None:
+    """The next burial takes out what no operator can look at any more."""
+    for at_ms in (START_MS, START_MS + 1, START_MS + keys.DEAD_MS):
+        await talk.turn(HERE, at_ms, reason="it failed")
+
+    prefix = keys.inbox(keys.partition_of(HERE.id, 2))
+    assert await redis.zcard(f"{prefix}:dead") == 2
+
+
 async def test_forget_may_be_cut_short_and_done_again(
     talk: Talk, redis: Redis, scripts: Scripts, forgetting: RedisForgetting
 ) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,12 +10,12 @@ from redis.asyncio import Redis
 
 from bot.errors import StartError, StoreUnavailable
 from bot.message import SentId
-from bot.ports import Claimed, Delivery
+from bot.ports import Delivery
 from bot.store import keys
 from bot.store.inbox import RedisInbox, fix_partitions
 from bot.store.scripts import Argument, Scripts, milliseconds
 from bot.turn import Exchange
-from tests.contract.samples import LEASE, START_MS, conversation, inbox_on, incoming
+from tests.contract.samples import LEASE, START_MS, claimed_by, conversation, inbox_on, incoming
 
 LEASE_MS = milliseconds(LEASE)
 
@@ -31,22 +30,6 @@ def scripts(redis: Redis) -> Scripts:
 def inbox(redis: Redis, scripts: Scripts) -> RedisInbox:
     """An inbox on that clock."""
     return inbox_on(redis, scripts)
-
-
-@pytest.fixture
-async def inboxes(redis: Redis, redis_url: str) -> AsyncIterator[list[RedisInbox]]:
-    """Ten inboxes with a connection pool each, as ten processes would have."""
-    clients = [Redis.from_url(redis_url, protocol=3) for _ in range(10)]
-    yield [inbox_on(client, Scripts(client)) for client in clients]
-    for client in clients:
-        await client.aclose()
-
-
-async def claimed_by(inbox: RedisInbox, token: str) -> Claimed:
-    """A claim that must be granted."""
-    claimed = await inbox.claim(token)
-    assert claimed is not None
-    return claimed
 
 
 # --- instants ---
@@ -187,6 +170,29 @@ async def test_the_doorbell_rings_for_what_is_due_now(redis: Redis, inbox: Redis
         assert (await bell.get_message(timeout=5))["data"] == b"last"
 
 
+async def test_a_conversation_that_is_due_with_nothing_waiting_is_passed_over(redis: Redis, inbox: RedisInbox) -> None:
+    """Whatever left it there, it holds up nobody and is cleared away."""
+    await redis.zadd(f"{keys.inbox(0)}:due", {"ghost": START_MS - 1})
+    await inbox.put(incoming(1))
+
+    claimed = await claimed_by(inbox, "t")
+    await inbox.settle(claimed, None)
+
+    assert claimed.incoming == incoming(1)
+    assert await redis.exists(f"{keys.inbox(0)}:due") == 0
+
+
+async def test_renewing_keeps_the_claim_repeatable(redis: Redis, inbox: RedisInbox) -> None:
+    """The key that leads from the token to the conversation lives as long as the lease."""
+    await inbox.put(incoming(1))
+    claimed = await claimed_by(inbox, "t")
+    await redis.pexpire(f"{keys.inbox(0)}:claim:t", 1000)
+
+    await inbox.renew([claimed])
+
+    assert LEASE_MS - 5000 < await redis.pttl(f"{keys.inbox(0)}:claim:t") <= LEASE_MS
+
+
 # --- the ledger ---
 
 
@@ -217,84 +223,6 @@ async def test_a_repeated_claim_tells_all_that_was_recorded(inbox: RedisInbox) -
 
     assert told == [True, False]
     assert (again.delivery, again.told_waiting, again.crashes) == (delivery, True, 0)
-
-
-# --- many at once ---
-
-
-async def test_fifty_redeliveries_at_once_store_one_message(redis: Redis, inboxes: list[RedisInbox]) -> None:
-    """Whatever the platform does, there is one message to answer."""
-    answers = await asyncio.gather(*[inboxes[n % 10].put(incoming(1)) for n in range(50)])
-
-    assert sorted(answers) == ["duplicate"] * 49 + ["stored"]
-    assert await redis.llen(f"{keys.inbox(0)}:mail:{conversation().id}") == 1
-
-
-async def test_fifty_workers_get_each_conversation_once(inboxes: list[RedisInbox]) -> None:
-    """Three conversations with three messages each: three claims, not nine and not fifty."""
-    for number in range(9):
-        await inboxes[0].put(incoming(number, conversation(str(number % 3))))
-
-    claims = await asyncio.gather(*[inboxes[n % 10].claim(f"t{n}") for n in range(50)])
-
-    heads = sorted(claimed.incoming.id for claimed in claims if claimed is not None)
-    assert heads == ["telegram:1:0", "telegram:1:1", "telegram:1:2"]
-
-
-async def test_fifty_claims_by_one_token_are_one_claim(inboxes: list[RedisInbox]) -> None:
-    """Retries of a claim book no crash and lease nothing more."""
-    for number in range(2):
-        await inboxes[0].put(incoming(number, conversation(str(number))))
-
-    claims = await asyncio.gather(*[inboxes[n % 10].claim("t") for n in range(50)])
-
-    assert {(claimed.incoming.id, claimed.crashes) for claimed in claims if claimed} == {("telegram:1:0", 0)}
-    assert None not in claims
-
-
-async def test_fifty_settlements_remember_once(redis: Redis, inboxes: list[RedisInbox]) -> None:
-    """One ends the turn, the others find it done."""
-    await inboxes[0].put(incoming(1))
-    claimed = await claimed_by(inboxes[0], "t")
-    exchange = Exchange(question="q", answer="a", tokens=1)
-
-    ends = await asyncio.gather(*[inboxes[n % 10].settle(claimed, exchange) for n in range(50)])
-
-    assert sorted(ends) == ["done"] * 49 + ["settled"]
-    assert await redis.llen(f"{keys.inbox(0)}:history:{conversation().id}") == 1
-
-
-async def test_fifty_tellers_tell_once(inboxes: list[RedisInbox]) -> None:
-    """The word of waiting is said once."""
-    await inboxes[0].put(incoming(1))
-    claimed = await claimed_by(inboxes[0], "t")
-
-    told = await asyncio.gather(*[inboxes[n % 10].tell_waiting(claimed) for n in range(50)])
-
-    assert sum(told) == 1
-
-
-async def test_many_writers_and_workers_keep_every_order(inboxes: list[RedisInbox]) -> None:
-    """While ten conversations are written to and worked on at once, each is answered in its order, nothing missing."""
-    answered: dict[str, list[str]] = {str(user): [] for user in range(10)}
-
-    async def write(user: int) -> None:
-        for number in range(10):
-            await inboxes[user].put(incoming(user * 100 + number, conversation(str(user))))
-
-    async def work(worker: int) -> None:
-        number = 0
-        while sum(map(len, answered.values())) < 100:
-            number += 1
-            claimed = await inboxes[worker].claim(f"{worker}-{number}")
-            if claimed is not None:
-                answered[claimed.incoming.conversation.user].append(claimed.incoming.id)
-                await inboxes[worker].settle(claimed, None)
-
-    await asyncio.gather(*map(write, range(10)), *map(work, range(10)))
-
-    for user, ids in answered.items():
-        assert ids == [incoming(int(user) * 100 + number).id for number in range(10)]
 
 
 # --- several partitions, restarts ---

@@ -23,7 +23,6 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from redis.asyncio import Redis
 
 from bot.message import Addressing, Conversation, Incoming, Part, SentId
 from bot.ports import Claimed, Delivery
@@ -35,7 +34,7 @@ from bot.turn import Exchange
 from tests.contract.inbox_model import InboxModel, OpenTurn
 from tests.contract.inbox_picture import picture_of
 from tests.contract.leaks import keys_without_ttl
-from tests.contract.samples import LEASE, START_MS, conversation, incoming
+from tests.contract.samples import LEASE, START_MS, connected, conversation, erase, incoming
 
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 LEASE_MS = milliseconds(LEASE)
@@ -54,18 +53,6 @@ MESSAGES: Bundle[Incoming] = Bundle("messages")
 CONVERSATION = st.sampled_from(CONVERSATIONS)
 AGO_MS = st.sampled_from([0, 1, 1000, LEASE_MS])
 """How long before now a /reset arrived that is carried out now."""
-
-
-async def connected(url: str) -> Redis:
-    """A client on an empty database."""
-    redis = Redis.from_url(url, protocol=3)
-    await redis.flushall()
-    return redis
-
-
-async def erase(redis: Redis, names: list[str]) -> None:
-    """Take keys out."""
-    await redis.unlink(*names)
 
 
 def held_by(claimed: Claimed) -> tuple[Conversation, str]:
@@ -259,6 +246,14 @@ class InboxMachine(RuleBasedStateMachine):
         remember = None if tokens is None else self.exchange(tokens)
         expected = self.model.settle(claimed.incoming, claimed.token, remember, self.now)
         assert self.runner.run(self.inbox.settle(claimed, remember)) == expected
+
+    @rule(where=CONVERSATION, tokens=st.sampled_from([1, 40, 101]))
+    def answer(self, where: Conversation, tokens: int) -> None:
+        """The whole way of one message, as far as nothing stands in it; it gives histories their length."""
+        self.put(where, "direct")
+        claimed = self.claim()
+        if isinstance(claimed, Claimed):
+            self.settle(claimed, tokens)
 
     @rule(claimed=CLAIMS)
     def bury(self, claimed: Claimed) -> None:

@@ -130,10 +130,10 @@ async def test_the_person_is_told_once(redis: Redis) -> None:
 
     told = [(await decided(limits, f"b{at}", at)).tell for at in [1, 2, 30_000, MINUTE_MS - 1]]
     await decided(limits, "c", MINUTE_MS)
-    again = await decided(limits, "d", MINUTE_MS + 1)
+    again = await decided(limits, "d", MINUTE_MS)
 
     assert told == [True, False, False, False]
-    assert again == refused(MINUTE_MS - 1, tell=True)
+    assert again == refused(MINUTE_MS, tell=True)
 
 
 async def test_time_never_runs_back(redis: Redis) -> None:
@@ -198,6 +198,18 @@ async def test_a_flood_is_remembered_within_bounds(redis: Redis) -> None:
 
     assert sum(told) == 1
     assert await redis.hlen(kept) <= MOST_REFUSED + 1
+
+
+async def test_what_no_window_needs_is_let_go(redis: Redis) -> None:
+    """Of messages accepted once a minute for a day, an hour's are kept."""
+    limits = limiter(redis, (1, MINUTE_MS))
+    for n in range(24 * 60):
+        await decided(limits, f"a{n}", n * MINUTE_MS)
+
+    (kept,) = [name async for name in redis.scan_iter()]
+
+    assert await redis.zcard(kept) == 60
+    assert 0 < await redis.pttl(kept) <= 60 * MINUTE_MS
 
 
 async def test_an_unknown_rule_is_a_mistake_of_ours(redis: Redis) -> None:
