@@ -382,7 +382,7 @@ def test_the_inbox_does_what_its_model_does(redis_url: str, partitions: int) -> 
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=1500 if THOROUGH else 40,
+            max_examples=1500 if THOROUGH else 80,
             stateful_step_count=80 if THOROUGH else 50,
             deadline=None,
             suppress_health_check=list(HealthCheck),
