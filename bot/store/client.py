@@ -11,6 +11,7 @@ Errors of the library end here as well: every act on Redis stands in `with trans
 
 from __future__ import annotations
 
+import asyncio
 import re
 from datetime import timedelta
 from types import TracebackType
@@ -141,19 +142,28 @@ def redacted(url: str) -> str:
 
 
 class _Translation:
-    """A class and not a generator: it stands around every command, and costs two plain calls."""
+    """A class and not a generator: it stands around every command, and costs a few plain calls.
 
-    __slots__ = ("_act",)
+    It also brings back a cancellation that got lost inside: redis-py sends through `asyncio.wait_for`, which before
+    Python 3.12 forgets to be cancelled if what it waits for is done in the same moment (python/cpython#86296). A task
+    that is told to end would go on, and whoever waits for its end would wait for ever.
+    """
+
+    __slots__ = ("_act", "_cancelled_before", "_task")
 
     def __init__(self, act: str) -> None:
         self._act = act
 
     def __enter__(self) -> None:
-        return None
+        self._task = asyncio.current_task()
+        self._cancelled_before = self._task.cancelling() if self._task is not None else 0
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        cancelled = self._task is not None and self._task.cancelling() > self._cancelled_before
+        if cancelled and not isinstance(error, asyncio.CancelledError):
+            raise asyncio.CancelledError
         if isinstance(error, (RedisError, RedisClusterException, OSError)):
             raise StoreUnavailable(f"{self._act}: {_reason(error)}") from error
 

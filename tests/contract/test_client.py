@@ -228,3 +228,25 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.write(data)
         await writer.drain()
     writer.close()
+
+
+async def test_a_cancelled_task_ends(redis_url: str) -> None:
+    """Whatever the moment of its cancellation, a task that asks Redis in a loop ends: none is lost in the library."""
+    redis = connect(redis_url)
+
+    async def ask() -> None:
+        while True:
+            with translated("ask"):
+                await redis.get("fd:nothing")
+
+    still_running = 0
+    for moment in range(200):
+        task = asyncio.create_task(ask())
+        for _ in range(moment % 40):
+            await asyncio.sleep(0)
+        task.cancel()
+        _, pending = await asyncio.wait([task], timeout=5)
+        still_running += len(pending)
+    await redis.aclose()
+
+    assert still_running == 0
