@@ -76,7 +76,8 @@ class Bench:
             redis_pid = measured.child("redis-server") if ours else None
             counter = await self._counter(stack, folder) if ours else None
             start = await self._idle(measured, redis_pid, counter, ready_s)
-            await self._warm_up()
+            for people in self._people:
+                await people.ask(people.new_person(), QUESTION)
             bursts = [
                 await self._burst(people, case, measured, redis_pid, counter)
                 for people in self._people
@@ -164,12 +165,6 @@ class Bench:
             idle_round_trips_per_s=trips / IDLE_S,
         )
 
-    async def _warm_up(self) -> None:
-        for people in self._people:
-            await people.ask(people.new_person(), QUESTION)
-            await people.in_lanes(self._lanes(people, "asked", 2 * self._options.people))
-        await asyncio.sleep(AFTER_S)
-
     def _lanes(self, people: People, case: str, messages: int) -> list[list[tuple[int, str]]]:
         """What is asked: by each person several different questions, or by a new person each the same one."""
         lanes = self._options.people
@@ -187,6 +182,9 @@ class Bench:
         redis_pid: int | None,
         counter: RedisCounter | None,
     ) -> Burst:
+        # Connections that were idle for seconds are closed: they are opened again before anything is counted.
+        await people.in_lanes(self._lanes(people, case, 2 * self._options.people))
+        await asyncio.sleep(AFTER_S)
         lanes = self._lanes(people, case, self._options.messages)
         messages = sum(len(lane) for lane in lanes)
         chats = self._world.model.chats
