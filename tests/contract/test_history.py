@@ -54,13 +54,14 @@ async def test_without_turns_nothing_is_remembered_or_recalled(redis: Redis) -> 
     scripts = Scripts(redis)
     nothing = inbox_on(redis, scripts, max_turns=0)
     before = await remembered(nothing, [1, 1])
+    kept = await redis.exists(f"{keys.inbox(0)}:history:{conversation().id}")
     await redis.flushall()
     await remembered(inbox_on(redis, scripts), [1, 1])
     await nothing.release_claims()
 
     claimed = await nothing.claim("next")
 
-    assert before == []
+    assert (before, kept) == ([], 0)
     assert claimed is not None
     assert claimed.history == ()
 
