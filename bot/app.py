@@ -32,13 +32,12 @@ from bot.http.metrics import PrometheusMeter, QueueState
 from bot.http.server import serve as serve_http
 from bot.knowledge.ingest import Ingest, Progress, Summary
 from bot.language import language_of
-from bot.llm.chat import ChatModel
 from bot.llm.quote import quote
-from bot.message import Language, Platform
+from bot.message import Incoming, Language, Platform
 from bot.pipeline import Pipeline, Step
 from bot.platforms import Platforms, open_platforms
 from bot.policy import access_of, admins_of, own_voice, scope_of
-from bot.ports import Found, Messenger, Meter, Model
+from bot.ports import Accepted, Found, Gate, Messenger, Meter, Model
 from bot.steps.admit import Admit
 from bot.steps.answer import Answer
 from bot.steps.commands import CommandAct, Commands
@@ -77,12 +76,12 @@ def steps_of(config: Config, stores: Stores, model: Model | None, texts: Texts, 
         "forget": forget,
     }
     return (
-        Admit(allowed=access_of(config), limiter=stores.limiter, texts=texts),
         Commands(table, limiter=stores.limiter, is_admin=is_admin, texts=texts, meter=meter),
+        Admit(allowed=access_of(config), limiter=stores.limiter, texts=texts),
         Limit(limiter=stores.limiter, is_admin=is_admin, texts=texts, meter=meter),
         Screen(max_chars=MAX_QUESTION_CHARS, texts=texts),
         Recall(max_tokens=config.history.max_tokens),
-        Reuse(answers=stores.answers, scope=scope_of(config), enabled=config.answers.exact, meter=meter),
+        Reuse(answers=stores.answers, scope=scope_of(config, texts), enabled=config.answers.exact, meter=meter),
         Retrieve(knowledge=stores.passages, top_k=config.knowledge.top_k),
         Confirm(answers=stores.answers, meter=meter),
         Answer(
@@ -114,7 +113,8 @@ async def serve(config: Config, stop: asyncio.Event, announce: Callable[[str], N
     async with open_stores(config, join=False) as stores, AsyncExitStack() as stack:
         meter = PrometheusMeter(lambda: queue_state(stores))
         stop_http = asyncio.Event()
-        platforms = await open_platforms(config, stores, texts, meter, stack, stop_http)
+        gate = ClosingGate(stores.inbox, stop)
+        platforms = await open_platforms(config, stores, gate, texts, meter, stack, stop_http)
         worker = await build_worker(config, stores, platforms.messengers, texts, meter, stack)
         documents = Documents(config, stores)
         app = build(ready=lambda: readiness(stores, platforms, documents), metrics=meter, routes=platforms.routes)
@@ -160,7 +160,9 @@ async def run_parts(
             await stop.wait()
             log.info("stopping: no more messages are taken")
             if receiving:
-                await asyncio.wait(receiving)
+                _, stuck = await asyncio.wait(receiving, timeout=DRAIN.total_seconds())
+                for task in stuck:
+                    task.cancel()
             log.info("stopping: turns in flight end")
             stop_worker.set()
             await working
@@ -241,6 +243,24 @@ async def search(config: Config, question: str) -> Found:
         return await stores.passages.search(question, language_of(question), config.knowledge.top_k)
 
 
+class ClosingGate:
+    """The gate until we are told to stop; then nothing is taken any more, and the platforms keep what they have."""
+
+    def __init__(self, gate: Gate, stop: asyncio.Event) -> None:
+        self._gate = gate
+        self._stop = stop
+
+    async def put(self, incoming: Incoming) -> Accepted:
+        """Store a message once.
+
+        Raises:
+            StoreUnavailable: it was not stored; also once we are stopping.
+        """
+        if self._stop.is_set():
+            raise StoreUnavailable("stopping: no more messages are taken")
+        return await self._gate.put(incoming)
+
+
 class Documents:
     """The documents of `knowledge.paths`, read at start."""
 
@@ -276,7 +296,7 @@ async def readiness(stores: Stores, platforms: Platforms, documents: Documents) 
     if not documents.done:
         reasons.append("knowledge: the documents are being read")
     try:
-        await stores.inbox.next_due()
+        await stores.inbox.queue()
     except StoreUnavailable:
         reasons.append("redis: not reachable")
     return reasons
@@ -311,9 +331,8 @@ async def build_worker(
     stack: AsyncExitStack,
 ) -> Worker:
     """The worker with its pipeline and delivery."""
-    model = model_of(config)
-    if model is not None:
-        stack.push_async_callback(model.close)
+    model = model_of(config, stack)
+    send_timeout = min(SEND_TIMEOUT, config.inbox.lease * 2 / 3)
     return Worker(
         inbox=stores.inbox,
         pipeline=Pipeline(steps_of(config, stores, model, texts, meter), meter),
@@ -322,9 +341,15 @@ async def build_worker(
             messengers=messengers,
             outbound=stores.outbound,
             meter=meter,
-            send_timeout=min(SEND_TIMEOUT, config.inbox.lease * 2 / 3),
+            send_timeout=send_timeout,
         ),
-        company=Company(inbox=stores.inbox, messengers=messengers, outbound=stores.outbound, texts=texts),
+        company=Company(
+            inbox=stores.inbox,
+            messengers=messengers,
+            outbound=stores.outbound,
+            texts=texts,
+            send_timeout=send_timeout,
+        ),
         messengers=messengers,
         doorbell=stores.doorbell,
         texts=texts,
@@ -337,19 +362,24 @@ async def build_worker(
     )
 
 
-def model_of(config: Config) -> ChatModel | None:
+def model_of(config: Config, stack: AsyncExitStack) -> Model | None:
     """The first configured provider; None means that passages are quoted."""
     if not config.llm.providers:
         return None
+    # Imported here: without a model the library would cost 14 MB for nothing.
+    from bot.llm.chat import ChatModel
+
     provider = config.llm.providers[0]
     key = config.api_key(provider)
-    return ChatModel(
+    model = ChatModel(
         base_url=provider.base_url,
         api_key=key.get_secret_value() if key is not None else None,
         model=provider.model,
         timeout=provider.timeout,
         max_output_tokens=config.llm.max_output_tokens,
     )
+    stack.push_async_callback(model.close)
+    return model
 
 
 def language_of_terminal() -> Language:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from bot.errors import SendError, StoreUnavailable
+from bot.errors import SendError, SendLimited, StoreUnavailable
 from bot.lease import Lease
 from bot.message import Language, Platform
 from bot.ports import Inbox, Messenger, OutboundBudget
@@ -23,49 +23,73 @@ log = logging.getLogger(__name__)
 
 
 class Company:
-    """Keeps a person company while a block runs."""
+    """Keeps a person company while they wait, counted from the arrival of their message."""
 
     def __init__(
-        self, *, inbox: Inbox, messengers: Mapping[Platform, Messenger], outbound: OutboundBudget, texts: Texts
+        self,
+        *,
+        inbox: Inbox,
+        messengers: Mapping[Platform, Messenger],
+        outbound: OutboundBudget,
+        texts: Texts,
+        send_timeout: timedelta,
     ) -> None:
         self._inbox = inbox
         self._messengers = messengers
         self._outbound = outbound
         self._texts = texts
+        self._send_timeout = send_timeout
 
     @asynccontextmanager
     async def during(self, lease: Lease, voice: Language) -> AsyncIterator[None]:
         """Show typing, and say one word if it takes long, until the block ends. What fails here harms nothing."""
-        task = asyncio.create_task(self._keep(lease, voice), name="turn - company")
+        words: list[asyncio.Task[None]] = []
+        task = asyncio.create_task(self._keep(lease, voice, words), name="turn - company")
         try:
             yield
         finally:
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            # A word on its way arrives before the answer; its sending has a deadline.
+            for result in await asyncio.gather(task, *words, return_exceptions=True):
+                if isinstance(result, Exception):
+                    log.error("company failed", exc_info=result)
 
-    async def _keep(self, lease: Lease, voice: Language) -> None:
+    async def _keep(self, lease: Lease, voice: Language, words: list[asyncio.Task[None]]) -> None:
         incoming = lease.claimed.incoming
         messenger = self._messengers[incoming.conversation.platform]
-        waited = TYPING_AFTER
-        await asyncio.sleep(waited.total_seconds())
-        told = lease.claimed.told_waiting
+        pause = TYPING_AFTER
         while True:
-            await messenger.typing(incoming.reply_to)
-            if waited >= WORD_AFTER and not told:
-                told = True
-                await self._say_word(lease, voice)
-            pause = TYPING_EVERY if told else min(TYPING_EVERY, max(WORD_AFTER - waited, TYPING_AFTER))
             await asyncio.sleep(pause.total_seconds())
-            waited += pause
+            await messenger.typing(incoming.reply_to)
+            left = WORD_AFTER - lease.age()
+            if left > timedelta(0):
+                pause = min(TYPING_EVERY, left)
+                continue
+            pause = TYPING_EVERY
+            if not words:
+                words.append(asyncio.create_task(self.say_word_if_due(lease, voice), name="turn - word of waiting"))
 
-    async def _say_word(self, lease: Lease, voice: Language) -> None:
+    async def say_word_if_due(self, lease: Lease, voice: Language) -> None:
+        """The one word of a turn, if its person has waited long enough and the budget allows; never raises."""
+        if lease.claimed.told_waiting or lease.age() < WORD_AFTER:
+            return
         incoming = lease.claimed.incoming
         messenger = self._messengers[incoming.conversation.platform]
-        part = messenger.format(self._texts("waiting", voice))[0]
         try:
             if await self._outbound.take(incoming.conversation, group=not incoming.reply_to.private):
                 return  # the budget is short, and the answer matters more
-            if await self._inbox.tell_waiting(lease.claimed):
+            if not await self._inbox.tell_waiting(lease.claimed):
+                return
+            part = messenger.format(self._texts("waiting", voice))[0]
+            async with asyncio.timeout(self._send_timeout.total_seconds()):
                 await messenger.send(incoming.reply_to, part, key=f"{incoming.id}#wait", first=True, private=False)
-        except (SendError, StoreUnavailable) as error:
+        except SendLimited as error:
+            await self._close(lease, error.retry_after)
+        except (SendError, StoreUnavailable, TimeoutError) as error:
             log.warning("the word of waiting was not said: %s", error)
+
+    async def _close(self, lease: Lease, retry_after: timedelta) -> None:
+        try:
+            await self._outbound.close(lease.claimed.incoming.conversation, retry_after)
+        except StoreUnavailable as error:
+            log.warning("a pause that the platform asked for was not noted: %s", error)

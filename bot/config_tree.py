@@ -146,7 +146,7 @@ class Knowledge(Section):
 
     paths: tuple[FilePath, ...] = ()
     top_k: Annotated[int, whole(1, 50)] = 5
-    max_cosine_distance: Annotated[float, distance()] = 0.75
+    max_cosine_distance: Annotated[float, distance()] = 0.8
     redis_url: Annotated[SecretStr | None, optional(address("redis", "rediss", "unix", password=True))] = None
 
 

@@ -1,9 +1,9 @@
 """The outbound side: a finished reply becomes messages on the platform, each sent once as far as that can be known.
 
-Every part is written to the ledger as *sending* before it goes out, and its platform id right after, together with
-the next one's *sending*. Whoever takes the turn over completes exactly these parts. One window remains: a part found
-*sending* without an id, whose sending may have succeeded. Where the platform lets us look, our own post is looked for
-first; elsewhere the part is sent again and may be seen twice.
+Every part is written to the ledger as *sending* before it goes out, and its platform id right after: together with
+the next one's *sending* where that follows at once, else by itself. Whoever takes the turn over completes exactly these
+parts. One window remains: a part found *sending* without an id, whose sending may have succeeded. Where the platform
+lets us look, our own post is looked for first; elsewhere the part is sent again and may be seen twice.
 """
 
 from __future__ import annotations
@@ -11,39 +11,42 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, TypeVar
 
-from bot.errors import SendFailed, SendLimited, SendRefused, SendUnknown
+from bot.errors import SendFailed, SendLimited, SendRefused, SendUnknown, StoreUnavailable
 from bot.lease import Lease
 from bot.message import Incoming, Platform, SentId
 from bot.ports import Delivery, Inbox, Messenger, Meter, OutboundBudget
 
 WORTH_WAITING = timedelta(seconds=2)
-"""A shorter wait is slept through; for a longer one the conversation is given back, so that it holds no worker."""
+"""Longest that one delivery sleeps for its budget; then the conversation is given back, so that it holds no worker."""
 FIRST_RETRY = timedelta(seconds=2)
 LAST_RETRY = timedelta(seconds=60)
 AFTER_UNKNOWN = timedelta(seconds=15)
 """Wait before a part whose sending may have succeeded is sent again; four times as long each time. A platform that is
 away for five minutes costs no answer, and three copies at the most can come of it."""
+STORE_AGAIN = timedelta(milliseconds=500)
+"""Between two tries to write down what has happened."""
 
 log = logging.getLogger(__name__)
 
-Result = Literal["delivered", "undeliverable", "lost"]
+T = TypeVar("T")
 
 
-class Deferred(Exception):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deferred:
     """The rest of the parts go out after `delay`; `error` if it counts as an attempt."""
 
-    def __init__(self, delay: timedelta, *, error: bool = False) -> None:
-        super().__init__(delay)
-        self.delay = delay
-        self.error = error
+    delay: timedelta
+    error: bool = False
 
 
-class Lost(Exception):
-    """The lease is another's: nothing more may be sent."""
+Result = Literal["delivered", "undeliverable", "lost"] | Deferred
+"""`undeliverable`: the platform will never take it. `lost`: the lease is another's. `Deferred`: the ledger knows what
+is out, the rest is due later."""
 
 
 class Deliver:
@@ -72,69 +75,70 @@ class Deliver:
         self._meter = meter
         self._send_timeout = send_timeout
 
-    async def deliver(self, lease: Lease, delivery: Delivery) -> Result | Deferred:
+    async def deliver(self, lease: Lease, delivery: Delivery) -> Result:
         """Send what of a reply is not out yet.
 
-        Returns:
-            `delivered`; `undeliverable`: the platform will never take it; `lost`: the lease is another's;
-            `Deferred`: the ledger knows what is out, the rest is due later.
+        Cancelling in the middle of a send leaves it unknown whether the person has that part.
 
         Raises:
-            StoreUnavailable: the ledger did not answer; the lease runs out and the turn is taken over.
+            StoreUnavailable: before a send; the turn is given back or taken over, and goes on from the ledger.
         """
         try:
-            await self._send_parts(lease, delivery)
-        except Deferred as deferred:
-            return deferred
-        except Lost:
-            return "lost"
+            return await self._send_parts(lease, delivery)
         except SendRefused as error:
             log.warning("undeliverable: %s", error)
             return "undeliverable"
-        return "delivered"
 
-    async def _send_parts(self, lease: Lease, delivery: Delivery) -> None:
+    async def _send_parts(self, lease: Lease, delivery: Delivery) -> Result:
         incoming = lease.claimed.incoming
         messenger = self._messengers[incoming.conversation.platform]
         unrecorded = delivery if lease.claimed.delivery is None else None
         just_sent: tuple[int, SentId] | None = None
+        slept = timedelta(0)
         for index in range(len(delivery.parts)):
             if index < len(delivery.sent):
                 known = delivery.sent[index] or await messenger.find(incoming.reply_to, part_key(incoming, index))
                 if known is not None:
                     just_sent = (index, known)
                     continue
-            wait = await self._budget(incoming)
-            if wait:
-                await self._record(lease, unrecorded, just_sent, None)
-                raise Deferred(wait)
-            await self._record(lease, unrecorded, just_sent, index)
+            while wait := await self._outbound.take(incoming.conversation, group=not incoming.reply_to.private):
+                if not await self._record(lease, unrecorded, just_sent, None):
+                    return "lost"
+                unrecorded, just_sent = None, None
+                slept += wait
+                if slept > WORTH_WAITING:
+                    return Deferred(delay=wait)
+                await asyncio.sleep(wait.total_seconds())
+            if not await self._record(lease, unrecorded, just_sent, index) or not await self._holds(lease):
+                return "lost"
             unrecorded = None
-            just_sent = (index, await self._send(lease, messenger, delivery, index))
-
-    async def _budget(self, incoming: Incoming) -> timedelta:
-        """Take one send from the budget, sleeping through short waits; else how long is left to wait."""
-        conversation = incoming.conversation
-        while wait := await self._outbound.take(conversation, group=not incoming.reply_to.private):
-            if wait > WORTH_WAITING:
-                return wait
-            await asyncio.sleep(wait.total_seconds())
-        return timedelta(0)
+            outcome = await self._send(lease, messenger, delivery, index)
+            if isinstance(outcome, Deferred):
+                return outcome
+            just_sent = (index, outcome)
+        return "delivered"
 
     async def _record(
         self, lease: Lease, delivery: Delivery | None, sent: tuple[int, SentId] | None, sending: int | None
-    ) -> None:
-        """Write to the ledger, and make sure that a send begun now ends within the lease."""
-        claimed = lease.claimed
-        if not lease.holds_for(self._send_timeout):
-            asked_at = time.monotonic()
-            if claimed.token not in await self._inbox.renew([claimed]):
-                raise Lost
-            lease.prolong(asked_at=asked_at)
-        if not await self._inbox.record(claimed, delivery, sent=sent, sending=sending):
-            raise Lost
+    ) -> bool:
+        """Write to the ledger. What was sent is written whatever it takes, for it cannot be found out again."""
+        if not await self._holds(lease):
+            return False
+        if sent is None:
+            return await self._inbox.record(lease.claimed, delivery, sending=sending)
+        return await insist(lambda: self._inbox.record(lease.claimed, delivery, sent=sent, sending=sending))
 
-    async def _send(self, lease: Lease, messenger: Messenger, delivery: Delivery, index: int) -> SentId:
+    async def _holds(self, lease: Lease) -> bool:
+        """A send begun now ends within the lease; renewed if need be."""
+        if lease.holds_for(self._send_timeout):
+            return True
+        asked_at = time.monotonic()
+        if lease.claimed.token not in await self._inbox.renew([lease.claimed]):
+            return False
+        lease.prolong(asked_at=asked_at)
+        return lease.holds_for(self._send_timeout)
+
+    async def _send(self, lease: Lease, messenger: Messenger, delivery: Delivery, index: int) -> SentId | Deferred:
         incoming = lease.claimed.incoming
         platform = incoming.conversation.platform
         try:
@@ -149,20 +153,30 @@ class Deliver:
         except SendLimited as error:
             self._meter.sent(platform, "limited")
             await self._outbound.close(incoming.conversation, error.retry_after)
-            raise Deferred(error.retry_after) from error
+            return Deferred(delay=error.retry_after)
         except SendRefused:
             self._meter.sent(platform, "refused")
             raise
         except SendFailed as error:
             self._meter.sent(platform, "failed")
             log.warning("not sent, tried again later: %s", error)
-            raise Deferred(backoff(lease)) from error
+            return Deferred(delay=backoff(lease))
         except (SendUnknown, TimeoutError) as error:
             self._meter.sent(platform, "unknown")
             log.warning("it is not known whether a message went out, it is sent again: %s", error)
-            raise Deferred(AFTER_UNKNOWN * 4**lease.claimed.attempts, error=True) from error
+            return Deferred(delay=AFTER_UNKNOWN * 4**lease.claimed.attempts, error=True)
         self._meter.sent(platform, "ok")
         return sent_id
+
+
+async def insist(act: Callable[[], Awaitable[T]]) -> T:
+    """Do an act on the store until it is done; only for acts that are fenced and may run twice."""
+    while True:
+        try:
+            return await act()
+        except StoreUnavailable as error:
+            log.warning("what has happened could not be written down, trying again: %s", error)
+            await asyncio.sleep(STORE_AGAIN.total_seconds())
 
 
 def part_key(incoming: Incoming, index: int) -> str:
@@ -175,5 +189,4 @@ def backoff(lease: Lease) -> timedelta:
 
     Waiting in proportion to the age is exponential backoff that needs no counter.
     """
-    age = timedelta(milliseconds=max(0.0, time.time() * 1000 - lease.claimed.arrived_ms))
-    return min(LAST_RETRY, max(FIRST_RETRY, age / 4))
+    return min(LAST_RETRY, max(FIRST_RETRY, lease.age() / 4))

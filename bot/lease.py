@@ -1,4 +1,4 @@
-"""A claimed conversation and how long it is surely ours, on this process's monotonic clock."""
+"""A claimed conversation, and how long it is surely ours, on this process's monotonic clock."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ class Lease:
     def __init__(self, claimed: Claimed, *, asked_at: float, duration: timedelta) -> None:
         self.claimed = claimed
         self._seconds = duration.total_seconds()
+        self._asked_at = asked_at
         self._until = asked_at + self._seconds
 
     def prolong(self, *, asked_at: float) -> None:
@@ -27,3 +28,7 @@ class Lease:
     def holds_for(self, needed: timedelta) -> bool:
         """An act that takes at most `needed` ends within the lease."""
         return self._until - time.monotonic() > needed.total_seconds()
+
+    def age(self) -> timedelta:
+        """How long ago the message arrived: until the claim by Redis's clock, since then by ours."""
+        return self.claimed.waited + timedelta(seconds=time.monotonic() - self._asked_at)

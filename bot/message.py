@@ -7,7 +7,7 @@ nothing else here. What is needed to answer is `ReplyTo`, which only the adapter
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Literal, NewType
 from urllib.parse import quote
@@ -76,6 +76,7 @@ class Command:
         name: lower case, without slash, bang or `@bot`.
         argument: the words after it, stripped.
         target: user id of the author of the message this one replies to, if any.
+        addressed: it can only be meant for us: given in private, with our name, or registered for us.
         whole_channel: given without a thread where threads exist (a Slack slash command): it means all of the
             person's conversations in the channel.
     """
@@ -83,6 +84,7 @@ class Command:
     name: str
     argument: str = ""
     target: str | None = None
+    addressed: bool = False
     whole_channel: bool = False
 
 
@@ -141,23 +143,30 @@ class Incoming:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Incoming:
-        """The inverse of `to_json`.
+        """The inverse of `to_json`; what a newer version added is passed over.
 
         Raises:
             ValueError: the text is not JSON.
             KeyError, TypeError: it is not the record of an `Incoming`.
         """
-        record: dict[str, Any] = json.loads(text)
+        record: dict[str, Any] = _known(cls, json.loads(text))
         command = record["command"]
         return cls(
             **{
                 **record,
-                "conversation": Conversation(**record["conversation"]),
-                "reply_to": ReplyTo(**record["reply_to"]),
-                "command": Command(**command) if command is not None else None,
+                "conversation": Conversation(**_known(Conversation, record["conversation"])),
+                "reply_to": ReplyTo(**_known(ReplyTo, record["reply_to"])),
+                "command": Command(**_known(Command, command)) if command is not None else None,
                 "sent_at": datetime.fromisoformat(record["sent_at"]).astimezone(UTC),
             }
         )
+
+
+def _known(kind: type[Incoming | Conversation | ReplyTo | Command], record: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(record, dict):
+        raise TypeError(f"no record of {kind.__name__}")
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in record.items() if name in names}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,12 +174,10 @@ class Reply:
     """What the person is told, in Markdown, before any platform's formatting.
 
     Attributes:
-        kind: `answer`, `notice` (limited, not allowed, too long, a command's receipt) or `failure`.
         markdown: the text.
         private: in a group only the asker should see it.
     """
 
-    kind: Literal["answer", "notice", "failure"]
     markdown: str
     private: bool = False
 

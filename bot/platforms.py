@@ -1,6 +1,7 @@
 """The platforms that are on: for each its receiver, its messenger and its routes.
 
 Part of the composition root: only `bot.app` opens platforms. A new one is a folder in `adapters/` and a function here.
+Their libraries are imported by who opens them: a bot without Slack does not carry Slack's.
 """
 
 from __future__ import annotations
@@ -12,17 +13,11 @@ from typing import get_args
 
 from starlette.routing import BaseRoute, Route
 
-from adapters.slack.client import slack_client
-from adapters.slack.receive import SlackHttpReceiver, SlackSocketReceiver
-from adapters.slack.send import SlackMessenger
-from adapters.telegram.connect import telegram_bot
-from adapters.telegram.receive import TelegramReceiver
-from adapters.telegram.send import TelegramMessenger
 from adapters.web.routes import routes as web_routes
 from adapters.web.send import PageMessenger
 from bot.config import Config
 from bot.message import Language, Platform
-from bot.ports import Messenger, Meter, Receiver
+from bot.ports import Gate, Messenger, Meter, Receiver
 from bot.stores import Stores
 from bot.texts import Texts
 
@@ -37,7 +32,13 @@ class Platforms:
 
 
 async def open_platforms(
-    config: Config, stores: Stores, texts: Texts, meter: Meter, stack: AsyncExitStack, stop_http: asyncio.Event
+    config: Config,
+    stores: Stores,
+    gate: Gate,
+    texts: Texts,
+    meter: Meter,
+    stack: AsyncExitStack,
+    stop_http: asyncio.Event,
 ) -> Platforms:
     """Open each platform whose token is set; their connections close with `stack`.
 
@@ -46,28 +47,34 @@ async def open_platforms(
     """
     platforms = Platforms()
     if config.secrets.telegram_bot_token is not None:
-        await _open_telegram(config, stores, texts, meter, stack, platforms)
+        await _open_telegram(config, gate, texts, meter, stack, platforms)
     if config.secrets.slack_bot_token is not None:
-        await _open_slack(config, stores, meter, stack, platforms)
+        await _open_slack(config, gate, meter, stack, platforms)
     if config.web.enabled:
-        _open_web(config, stores, texts, meter, stop_http, platforms)
+        _open_web(config, stores, gate, texts, meter, stop_http, platforms)
     return platforms
 
 
 async def _open_telegram(
-    config: Config, stores: Stores, texts: Texts, meter: Meter, stack: AsyncExitStack, platforms: Platforms
+    config: Config, gate: Gate, texts: Texts, meter: Meter, stack: AsyncExitStack, platforms: Platforms
 ) -> None:
+    from adapters.telegram.connect import telegram_bot
+    from adapters.telegram.receive import TelegramReceiver
+    from adapters.telegram.send import TelegramMessenger
+
     token = config.secrets.telegram_bot_token
     assert token is not None  # noqa: S101 - checked by the only caller
     bot = await stack.enter_async_context(telegram_bot(token=token.get_secret_value(), api_url=config.telegram.api_url))
     menus = {"": list(texts.commands("en").items()), "zh": list(texts.commands("zh").items())}
-    platforms.receivers["telegram"] = TelegramReceiver(bot, stores.inbox, meter, commands=menus)
+    platforms.receivers["telegram"] = TelegramReceiver(bot, gate, meter, commands=menus)
     platforms.messengers["telegram"] = TelegramMessenger(bot)
 
 
-async def _open_slack(
-    config: Config, stores: Stores, meter: Meter, stack: AsyncExitStack, platforms: Platforms
-) -> None:
+async def _open_slack(config: Config, gate: Gate, meter: Meter, stack: AsyncExitStack, platforms: Platforms) -> None:
+    from adapters.slack.client import slack_client
+    from adapters.slack.receive import SlackHttpReceiver, SlackSocketReceiver
+    from adapters.slack.send import SlackMessenger
+
     bot_token, app_token = config.secrets.slack_bot_token, config.secrets.slack_app_token
     signing_secret = config.secrets.slack_signing_secret
     assert bot_token is not None  # noqa: S101 - checked by the only caller
@@ -78,24 +85,28 @@ async def _open_slack(
     if config.slack.mode == "socket":
         assert app_token is not None  # noqa: S101 - a rule of the configuration
         platforms.receivers["slack"] = SlackSocketReceiver(
-            client, app_token=app_token.get_secret_value(), gate=stores.inbox, meter=meter
+            client, app_token=app_token.get_secret_value(), gate=gate, meter=meter
         )
         return
     assert signing_secret is not None  # noqa: S101 - a rule of the configuration
-    receiver = SlackHttpReceiver(
-        client, signing_secret=signing_secret.get_secret_value(), gate=stores.inbox, meter=meter
-    )
+    receiver = SlackHttpReceiver(client, signing_secret=signing_secret.get_secret_value(), gate=gate, meter=meter)
     platforms.receivers["slack"] = receiver
     platforms.routes.append(Route("/slack/events", receiver.handle, methods=["POST"]))
 
 
 def _open_web(
-    config: Config, stores: Stores, texts: Texts, meter: Meter, stop_http: asyncio.Event, platforms: Platforms
+    config: Config,
+    stores: Stores,
+    gate: Gate,
+    texts: Texts,
+    meter: Meter,
+    stop_http: asyncio.Event,
+    platforms: Platforms,
 ) -> None:
     platforms.messengers["web"] = PageMessenger("web", stores.page_box)
     platforms.routes.extend(
         web_routes(
-            stores.inbox,
+            gate,
             stores.page_box,
             meter,
             stop=stop_http,

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from typing import get_args
 
 from bot.config import Config
 from bot.message import Conversation, Language
 from bot.prompt import PROMPT_VERSION
 from bot.stores import KB
+from bot.texts import Texts
 
 
-def scope_of(config: Config) -> str:
+def scope_of(config: Config, texts: Texts) -> str:
     """All that an answer depends on beside question, language and passages; another scope never shares answers."""
     provider = config.llm.providers[0] if config.llm.providers else None
     parts = (
@@ -25,6 +27,9 @@ def scope_of(config: Config) -> str:
         config.bot.language,
         "quote" if provider is None else f"{provider.base_url} {provider.model} {config.llm.max_output_tokens}",
         str(config.knowledge.top_k),
+        str(config.knowledge.max_cosine_distance),
+        f"{config.embeddings.provider} {config.embeddings.model}",
+        *(texts(key, language) for key in ("sources", "no_model") for language in get_args(Language)),
     )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 

@@ -78,11 +78,12 @@ class Claimed:
         arrived_ms: when it was stored, Unix ms on Redis's clock.
         token: proof of the lease; every later act on the turn is fenced by it.
         full: the mailbox was full when it came: it is answered with a refusal.
-        attempts: exceptions this turn has had so far.
+        attempts: exceptions this turn has had so far; once its reply is in the ledger, failed sendings of it.
         crashes: leases that ran out on this turn, this one not counted.
         delivery: a reply that an earlier worker finished, to be completed as it is.
         history: newest exchanges of the conversation, oldest first.
         told_waiting: the person has had the word that it takes longer.
+        waited: how long the message had been here when it was claimed, on Redis's clock.
     """
 
     incoming: Incoming
@@ -94,6 +95,7 @@ class Claimed:
     delivery: Delivery | None = None
     history: tuple[Exchange, ...] = ()
     told_waiting: bool = False
+    waited: timedelta = timedelta(0)
 
 
 class Inbox(Protocol):
@@ -102,8 +104,8 @@ class Inbox(Protocol):
     async def claim(self, token: str) -> Claimed | None:
         """Lease the earliest due conversation; None if nothing is due."""
 
-    async def next_due(self) -> timedelta | None:
-        """How long until a conversation falls due; None if all mailboxes are empty."""
+    def idle(self) -> timedelta | None:
+        """How long until a conversation falls due, as the last empty claim saw it; None: nothing waits."""
 
     async def renew(self, claims: Sequence[Claimed]) -> frozenset[str]:
         """Prolong leases; returns the tokens that still hold."""

@@ -28,10 +28,12 @@ class Fitness:
     Attributes:
         storable: it may be stored for others.
         servable: one that was stored for others may be given.
+        leans: the question means something only with what was said before.
     """
 
     storable: bool
     servable: bool
+    leans: bool = False
 
 
 _UNFIT = Fitness(storable=False, servable=False)
@@ -52,15 +54,19 @@ def fitness(question: str, language: Language, *, has_history: bool) -> Fitness:
     if len(question) > MAX_CHARS:
         return _UNFIT
     text = _simplified(fold(question))
-    if not _SAYS_SOMETHING.search(_EMPTY_WORDS.sub(" ", text)) or _INTRODUCTION.search(question):
+    if _INTRODUCTION.search(question):
         return _UNFIT
+    if not _SAYS_SOMETHING.search(_EMPTY_WORDS.sub(" ", text)):
+        return Fitness(storable=False, servable=False, leans=True)
     plain = _LEANS_ON_NOTHING.sub(" ", text)
+    if any(rule.search(plain) for rule in _LEANING):
+        return Fitness(storable=False, servable=False, leans=True)
     if any(rule.search(plain) for rule in _RULES):
         return _UNFIT
     if not has_history:
         return Fitness(storable=True, servable=True)
     whole = _is_whole_chinese(text) if language == "zh" else _is_whole_english(text)
-    return Fitness(storable=False, servable=whole)
+    return Fitness(storable=False, servable=whole, leans=not whole)
 
 
 _PAIRS = (
@@ -221,8 +227,9 @@ _NOW_ZH = _any(
     r"天气|汇率|股价|油价|金价|新闻|截[至止]|近(?:[几一两三]|\d)|什么时候(?:恢复|上线|发布|开放|开始)|(?:坏|挂|崩|宕机)了|维护中|有货|缺货",
 )
 
+_LEANING = (_LEANS_EN, _LEANS_ZH, _NE_WITHOUT_QUESTION)
 _RULES = (
-    *(_IDENTIFIES, _LEANS_EN, _LEANS_ZH, _NE_WITHOUT_QUESTION),
+    *(_IDENTIFIES,),
     *(_PERSONAL_EN, _PERSONAL_ZH, _NOW_EN, _NOW_ZH),
 )
 

@@ -14,7 +14,6 @@ from datetime import timedelta
 from redis.asyncio import Redis
 
 from bot.config import Config, Rate
-from bot.llm.embed import BuiltinEmbedder, OpenAiEmbedder
 from bot.message import Platform
 from bot.ports import Embedder
 from bot.store import keys
@@ -35,6 +34,9 @@ KB = "main"
 """The one knowledge base there is so far."""
 REFUSALS = ((1, timedelta(hours=1)),)
 """How often somebody who is not allowed hears so."""
+
+BURST_SHARE = 4
+"""A bot or group may send a quarter of its rate at once."""
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +59,6 @@ class Stores:
     page_box: RedisPageBox
     passages: Passages
     embedder: Embedder
-    redis: Redis
 
 
 @asynccontextmanager
@@ -105,12 +106,17 @@ async def _client(url: str, stack: AsyncExitStack) -> Redis:
 
 
 async def _embedder(config: Config, stack: AsyncExitStack) -> Embedder:
+    # Imported here, each when it is used: together they would cost every process 30 MB.
     settings = config.embeddings
     if settings.provider == "builtin":
+        from bot.llm.embed import BuiltinEmbedder
+
         builtin = BuiltinEmbedder()
         stack.callback(builtin.close)
         await builtin.warm_up()
         return builtin
+    from bot.llm.embed_remote import OpenAiEmbedder
+
     key = config.secrets.openai_api_key
     remote = OpenAiEmbedder(
         base_url=settings.base_url,
@@ -139,7 +145,6 @@ def _open(
     }
     return Stores(
         server=server,
-        redis=redis,
         inbox=RedisInbox(
             redis,
             scripts,
@@ -157,7 +162,6 @@ def _open(
             scripts,
             partitions=config.inbox.partitions,
             lane=lane,
-            rules=rules,
             kb_scripts=kb_scripts,
             knowledge_bases=[KB],
         ),
@@ -185,4 +189,5 @@ def _buckets(config: Config) -> Mapping[Platform, Buckets]:
 
 
 def _bucket(rate: Rate, *, burst: int | None = None) -> Bucket:
-    return Bucket(rate=rate.count, per=rate.per, burst=burst or rate.count)
+    # A full burst on top of a full rate would send nearly twice what the platform takes in its window.
+    return Bucket(rate=rate.count, per=rate.per, burst=burst or max(1, rate.count // BURST_SHARE))

@@ -125,6 +125,7 @@ class Turn:
         leans: the question means something only with what was said before.
         question_key: key of the answer in the answer store; empty if none is served for this question.
         storable: the answer may be stored for others.
+        leads: others who ask the same wait for this turn.
         epoch: of the knowledge base, read before the search; -1 until then.
         passages: best first; empty until retrieved.
         candidate: a stored answer of another epoch, good if the same passages are found again.
@@ -144,6 +145,7 @@ class Turn:
     leans: bool = False
     question_key: str = ""
     storable: bool = False
+    leads: bool = False
     epoch: int = -1
     passages: tuple[Passage, ...] = ()
     candidate: StoredAnswer | None = None
@@ -161,9 +163,9 @@ class Turn:
 
     def told(self, markdown: str, outcome: Outcome, *, private: bool = False) -> Turn:
         """This turn, ended with a notice."""
-        return replace(self, reply=Reply(kind="notice", markdown=markdown, private=private), outcome=outcome)
+        return replace(self, reply=Reply(markdown=markdown, private=private), outcome=outcome)
 
     def answered(self, answer: StoredAnswer, outcome: Outcome) -> Turn:
         """This turn, ended with an answer that is remembered."""
         exchange = Exchange(question=self.incoming.text, answer=answer.answer, tokens=answer.tokens)
-        return replace(self, reply=Reply(kind="answer", markdown=answer.markdown), remember=exchange, outcome=outcome)
+        return replace(self, reply=Reply(markdown=answer.markdown), remember=exchange, outcome=outcome)

@@ -19,7 +19,7 @@ from typing import Protocol
 import structlog
 
 from bot.company import Company
-from bot.deliver import Deferred, Deliver
+from bot.deliver import Deferred, Deliver, backoff, insist
 from bot.errors import StoreUnavailable
 from bot.language import language_of
 from bot.lease import Lease
@@ -34,6 +34,13 @@ MAX_CRASHES = 10
 POLL = timedelta(seconds=1)
 """Longest sleep while nothing is due: what a missed ring of the doorbell costs."""
 STORE_AWAY = timedelta(seconds=1)
+SENDS_END = timedelta(seconds=12)
+"""How long replies that are going out may take when we stop: one send with its deadline, and settling."""
+PATIENCE = timedelta(minutes=2)
+"""How long a turn is tried again because a store is away before that counts as its failure."""
+PLATFORM_OFF = timedelta(minutes=1)
+MAX_LANGUAGE_CHARS = 4000
+"""Of a message that its language is told by: no question is longer, and a flood of text costs the loop nothing."""
 LONG_MARKDOWN_CHARS = 2000
 """Longer replies are formatted off the event loop: about 3 ms per 2,000 characters."""
 
@@ -107,37 +114,53 @@ class Worker:
         self._drain = drain
         self._leases: dict[str, Lease] = {}
         self._turns: set[asyncio.Task[None]] = set()
+        self._deciding: set[asyncio.Task[object]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Claim and answer until `stop` is set; then let the turns in flight end within `drain`."""
-        renewal = asyncio.create_task(self._renew_leases(), name="worker - renew leases")
-        waking = asyncio.create_task(self._wake_at(stop), name="worker - wake to stop")
-        try:
-            await self._claim_until(stop)
-            if self._turns:
-                await asyncio.wait(self._turns, timeout=self._drain.total_seconds())
-        finally:
-            # What is cut off here is due again when its lease runs out; the leases end last.
-            for task in self._turns:
-                task.cancel()
-            await asyncio.gather(*self._turns, return_exceptions=True)
-            renewal.cancel()
-            waking.cancel()
-            await asyncio.gather(renewal, waking, return_exceptions=True)
+        """Claim and answer until `stop` is set, then let the turns in flight end.
+
+        Turns that still wait for an answer after `drain` are given back. A reply that is going out may end its send
+        and is settled; the leases are renewed until the last turn has ended.
+
+        Raises:
+            Exception: the renewal of leases failed in a way nobody foresaw; the process should be started again.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            renewal = tasks.create_task(self._renew_leases(), name="worker - renew leases")
+            waking = tasks.create_task(self._wake_at(stop), name="worker - wake to stop")
+            try:
+                await self._claim_until(stop)
+                await self._wait_for_turns(self._drain)
+            finally:
+                for turn in self._deciding:
+                    turn.cancel()
+                await self._wait_for_turns(SENDS_END)
+                for turn in self._turns:
+                    turn.cancel()
+                await asyncio.gather(*self._turns, return_exceptions=True)
+                renewal.cancel()
+                waking.cancel()
+
+    async def _wait_for_turns(self, longest: timedelta) -> None:
+        if self._turns:
+            await asyncio.wait(set(self._turns), timeout=longest.total_seconds())
 
     async def _wake_at(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self._doorbell.ring()
+        # Whoever waits for room need not wait for a turn to end.
+        self._room.release()
 
     async def _claim_until(self, stop: asyncio.Event) -> None:
         token = uuid.uuid4().hex
-        while not stop.is_set():
+        while True:
             await self._room.acquire()
+            if stop.is_set():
+                return
             self._doorbell.clear()
             asked_at = time.monotonic()
             try:
                 claimed = await self._inbox.claim(token)
-                idle = None if claimed is not None else await self._inbox.next_due()
             except StoreUnavailable as error:
                 # The same token again: if the claim was made, it is returned.
                 self._room.release()
@@ -146,6 +169,7 @@ class Worker:
                 continue
             if claimed is None:
                 self._room.release()
+                idle = self._inbox.idle()
                 await self._doorbell.wait(POLL if idle is None else min(POLL, idle))
                 continue
             self._begin(Lease(claimed, asked_at=asked_at, duration=self._lease))
@@ -167,30 +191,41 @@ class Worker:
     async def _take(self, lease: Lease) -> None:
         """One turn, from claim to settle; raises nothing but cancellation."""
         claimed = lease.claimed
-        structlog.contextvars.bind_contextvars(turn=claimed.token, platform=claimed.incoming.conversation.platform)
+        # The message's identity, so that a turn is found in the logs of every worker that had it.
+        structlog.contextvars.bind_contextvars(turn=claimed.incoming.id)
         try:
             await self._turn(lease)
+        except asyncio.CancelledError:
+            # We are stopping: another process, or our next start, takes it up at once.
+            await self._give_back(lease, timedelta(0))
+            raise
         except StoreUnavailable as error:
-            # Redis is away, so nothing can be given back either: the lease runs out and the turn is taken again.
+            # What is away may be the documents' Redis alone. After a while the person hears an honest word.
             log.warning("a turn was cut short: %s", error)
+            await self._give_back(lease, backoff(lease), error=lease.age() > PATIENCE)
         except Exception:
             # One message must not stop the others. It is tried again, and buried after `max_attempts`.
             log.exception("a turn failed")
-            await self._try_again(claimed)
+            await self._give_back(lease, timedelta(seconds=2**claimed.attempts), error=True)
 
-    async def _try_again(self, claimed: Claimed) -> None:
+    async def _give_back(self, lease: Lease, delay: timedelta, *, error: bool = False) -> None:
         try:
-            await self._inbox.defer(claimed, timedelta(seconds=2**claimed.attempts), error=True)
-        except StoreUnavailable as error:
-            log.warning("a failed turn was not given back, its lease runs out: %s", error)
+            await self._inbox.defer(lease.claimed, delay, error=error)
+        except StoreUnavailable as away:
+            log.warning("a turn was not given back, its lease runs out: %s", away)
 
     async def _turn(self, lease: Lease) -> None:
         claimed = lease.claimed
-        delivery = claimed.delivery or await self._decide(lease)
-        if delivery is None:
+        platform = claimed.incoming.conversation.platform
+        if platform not in self._messengers:
+            log.warning("a message waits for a platform that is not on: %s", platform)
+            await self._inbox.defer(claimed, PLATFORM_OFF)
             return
-        if claimed.delivery is not None and claimed.attempts >= self._max_attempts:
-            await self._end(claimed, replace(delivery, dead="sending timed out too often"), "undeliverable")
+        if claimed.delivery is not None and self._exhausted(claimed):
+            await self._end(lease, replace(claimed.delivery, dead="could not be sent"), "undeliverable")
+            return
+        delivery = claimed.delivery or await self._decided(lease)
+        if delivery is None:
             return
         result = await self._deliver.deliver(lease, delivery)
         if isinstance(result, Deferred):
@@ -198,13 +233,26 @@ class Worker:
         elif result == "lost":
             log.info("the turn is another worker's by now")
         else:
-            await self._end(claimed, delivery, delivery.outcome if result == "delivered" else "undeliverable")
+            await self._end(lease, delivery, delivery.outcome if result == "delivered" else "undeliverable")
+
+    def _exhausted(self, claimed: Claimed) -> bool:
+        return claimed.attempts >= self._max_attempts or claimed.crashes >= MAX_CRASHES
+
+    async def _decided(self, lease: Lease) -> Delivery | None:
+        """What the person is told; while this is found out, a stop may cancel the turn without harm."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - turns are tasks
+        self._deciding.add(task)
+        try:
+            return await self._decide(lease)
+        finally:
+            self._deciding.discard(task)
 
     async def _decide(self, lease: Lease) -> Delivery | None:
         """What the person is told; None if the turn ended without a word or comes back later."""
         claimed = lease.claimed
         turn = self._new_turn(claimed)
-        if claimed.attempts >= self._max_attempts or claimed.crashes >= MAX_CRASHES:
+        if self._exhausted(claimed):
             reason = f"{claimed.attempts} exceptions, {claimed.crashes} crashes"
             return await self._delivery(turn.told(self._texts("failure", turn.voice), "failed"), dead=reason)
         if claimed.full:
@@ -212,10 +260,11 @@ class Worker:
         async with self._company.during(lease, turn.voice):
             turn = await self._pipeline.run(turn)
         if turn.wait is not None:
+            await self._company.say_word_if_due(lease, turn.voice)
             await self._inbox.defer(claimed, turn.wait)
             return None
         if turn.silent:
-            await self._end(claimed, None, turn.outcome)
+            await self._end(lease, None, turn.outcome)
             return None
         return await self._delivery(turn)
 
@@ -242,15 +291,26 @@ class Worker:
             parts=parts, private=turn.reply.private, outcome=turn.outcome, remember=turn.remember, dead=dead
         )
 
-    async def _end(self, claimed: Claimed, delivery: Delivery | None, outcome: Outcome | str) -> None:
-        """Settle or bury; shielded, because what was said must be recorded even when we are being stopped."""
+    async def _end(self, lease: Lease, delivery: Delivery | None, outcome: Outcome | str) -> None:
+        """Settle or bury, until it is done: what the person has been told cannot be found out again.
+
+        A task of its own that is waited for, so that being stopped does not cut it short.
+        """
+        ending = asyncio.create_task(insist(lambda: self._close(lease.claimed, delivery)), name="turn - settle")
+        try:
+            end = await asyncio.shield(ending)
+        except asyncio.CancelledError:
+            await asyncio.wait([ending], timeout=STORE_AWAY.total_seconds())
+            raise
+        if end == "settled":
+            seconds = lease.age().total_seconds()
+            self._meter.settled(lease.claimed.incoming.conversation.platform, outcome, seconds)
+            log.info("settled", extra={"outcome": outcome, "seconds": round(seconds, 3)})
+
+    async def _close(self, claimed: Claimed, delivery: Delivery | None) -> str:
         if delivery is not None and delivery.dead:
-            ending = self._inbox.bury(claimed, delivery.dead)
-        else:
-            ending = self._inbox.settle(claimed, delivery.remember if delivery is not None else None)
-        if await asyncio.shield(ending) == "settled":
-            seconds = max(0.0, time.time() - claimed.arrived_ms / 1000)
-            self._meter.settled(claimed.incoming.conversation.platform, outcome, seconds)
+            return await self._inbox.bury(claimed, delivery.dead)
+        return await self._inbox.settle(claimed, delivery.remember if delivery is not None else None)
 
     async def _renew_leases(self) -> None:
         while True:
@@ -279,5 +339,5 @@ def language_for(claimed: Claimed) -> Language:
     incoming = claimed.incoming
     hint = incoming.locale or (language_of(claimed.history[-1].question) if claimed.history else None)
     if incoming.command is None:
-        return language_of(incoming.text, hint)
+        return language_of(incoming.text[:MAX_LANGUAGE_CHARS], hint)
     return language_of("" if hint else incoming.command.argument, hint)

@@ -84,7 +84,7 @@ def parse_slash(form: object, me: Me, *, now: datetime) -> Incoming | Ignored:
         sent_at=now,
         text=f"/{name[1].lower()} {argument}".strip(),
         reply_to=ReplyTo(channel=channel, user=user, private=channel.startswith("D"), ephemeral=True),
-        command=Command(name=name[1].lower(), argument=argument, whole_channel=True),
+        command=Command(name=name[1].lower(), argument=argument, addressed=True, whole_channel=True),
     )
 
 
@@ -120,7 +120,7 @@ def _message(event: Mapping[str, object], me: Me) -> Incoming | Ignored:
         sent_at=_sent_at(ts),
         text=text,
         reply_to=ReplyTo(channel=channel, thread=thread or None, quote=ts, user=user, private=direct),
-        command=_command(text, mentioned=mentioned),
+        command=_command(text, mentioned=mentioned, addressed=addressing != "follow"),
         attachment=_attachment(event),
         addressing=addressing,
     )
@@ -136,13 +136,13 @@ def _addressing(raw: str, me: Me, *, direct: bool, mentioned: bool, in_thread: b
     return Ignored(reason="addressed to others") if addresses_others(raw, me.user) else "follow"
 
 
-def _command(text: str, *, mentioned: bool) -> Command | None:
+def _command(text: str, *, mentioned: bool, addressed: bool) -> Command | None:
     match = _COMMAND.fullmatch(text)
     if match is not None:
-        return Command(name=match[1].lower(), argument=(match[2] or "").strip())
+        return Command(name=match[1].lower(), argument=(match[2] or "").strip(), addressed=addressed)
     if mentioned and text.lower() in _BARE_COMMANDS:
         name, _, argument = text.lower().partition(" ")
-        return Command(name=name, argument=argument)
+        return Command(name=name, argument=argument, addressed=True)
     return None
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
 
-from adapters.telegram.words import Span, Words, read_words
+from adapters.telegram.words import Words, read_words
 from bot.errors import MalformedEvent
 from bot.message import Attachment, Command, Conversation, Incoming, MessageId, ReplyTo
 
@@ -122,7 +122,7 @@ def _from_person(update_id: int, message: Record, chat: Record, me: Me) -> Incom
             user=user,
             private=private,
         ),
-        command=_command(words.command, message, user, me),
+        command=_command(words, message, user, me, private=private),
         attachment=attachment,
         locale=_locale(sender),
     )
@@ -162,17 +162,19 @@ def _replies_to_us(message: Record, me: Me) -> bool:
     return replied is not None and _author(replied) == me.id
 
 
-def _command(span: Span | None, message: Record, user: str, me: Me) -> Command | None:
+def _command(words: Words, message: Record, user: str, me: Me, *, private: bool) -> Command | None:
     """The command, with the person whom it concerns if it replies to somebody else's message.
 
     A reply to the bot or to oneself concerns oneself: that is how people talk to a bot in a group.
     """
+    span = words.command
     if span is None:
         return None
     replied = _replied(message)
     author = _author(replied) if replied is not None else None
     target = None if author is None or author == me.id or str(author) == user else str(author)
-    return Command(name=span.name, argument=span.argument, target=target)
+    addressed = private or words.mentioned or span.addressee is not None or author == me.id
+    return Command(name=span.name, argument=span.argument, target=target, addressed=addressed)
 
 
 def _topic(message: Record) -> str | None:

@@ -31,7 +31,9 @@ def parse(*, session: str, message_id: str, text: str, locale: str | None, now: 
     if not words:
         raise MalformedEvent("the line is empty")
     found = _COMMAND.fullmatch(words)
-    command = Command(name=found[1].lower(), argument=(found[2] or "").strip()) if found else None
+    command = None
+    if found:
+        command = Command(name=found[1].lower(), argument=(found[2] or "").strip(), addressed=True)
     language = (locale or "").partition(".")[0].replace("_", "-").lower()
     return Incoming(
         id=MessageId(f"terminal:{session}:{message_id}"),

@@ -76,7 +76,7 @@ def _command(text: str) -> Command | None:
     found = _COMMAND.fullmatch(text)
     if found is None:
         return None
-    return Command(name=found[1].lower(), argument=(found[2] or "").strip())
+    return Command(name=found[1].lower(), argument=(found[2] or "").strip(), addressed=True)
 
 
 def _first_language(accept_language: str | None) -> str | None:

@@ -32,7 +32,7 @@ class Forget:
         key = "forget_done" if turn.incoming.reply_to.private else "forget_done_group"
         if target is not None and target != conversation.user:
             if not self._is_admin(conversation):
-                return Reply(kind="notice", markdown=self._texts("admin_only", turn.voice), private=True)
+                return Reply(markdown=self._texts("admin_only", turn.voice), private=True)
             conversation, key = replace(conversation, user=target), "forget_person_done"
         receipt = await self._forgetting.forget(conversation.person, turn.arrived_ms)
         text = self._texts(
@@ -43,4 +43,4 @@ class Forget:
             answers=receipt.answers,
             dead_letters=receipt.dead_letters,
         )
-        return Reply(kind="notice", markdown=text, private=True)
+        return Reply(markdown=text, private=True)

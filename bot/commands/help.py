@@ -27,4 +27,4 @@ class Help:
             # In Slack a command says nothing of the message it follows.
             if conversation.platform == "telegram":
                 text += "\n" + self._texts("help_admin_reply", turn.voice)
-        return Reply(kind="notice", markdown=text)
+        return Reply(markdown=text)

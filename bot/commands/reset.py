@@ -13,7 +13,10 @@ CHANNEL_WORDS = frozenset({"channel", "频道", "群", "全部"})
 
 
 class Reset:
-    """Forgets this conversation, this person's conversations here (`whole_channel`), or everybody's (admins)."""
+    """Forgets this conversation, this person's conversations here (`whole_channel`), or everybody's (admins).
+
+    Any other word after it forgets nothing: who mistypes `channel` does not lose what they never meant.
+    """
 
     def __init__(self, *, forgetting: Forgetting, is_admin: Callable[[Conversation], bool], texts: Texts) -> None:
         self._forgetting = forgetting
@@ -26,7 +29,7 @@ class Reset:
         Raises:
             StoreUnavailable: it is half done and is to be run again.
         """
-        return Reply(kind="notice", markdown=self._texts(await self._reset(turn), turn.voice), private=True)
+        return Reply(markdown=self._texts(await self._reset(turn), turn.voice), private=True)
 
     async def _reset(self, turn: Turn) -> str:
         command, conversation = turn.incoming.command, turn.incoming.conversation
@@ -35,6 +38,8 @@ class Reset:
                 return "admin_only"
             await self._forgetting.reset_place(conversation.place, turn.arrived_ms)
             return "reset_channel_done"
+        if command is not None and command.argument:
+            return "reset_unknown"
         if command is not None and command.whole_channel:
             await self._forgetting.reset_person_in(conversation.place, conversation.person, turn.arrived_ms)
             return "reset_whole_channel_done"

@@ -17,4 +17,4 @@ class Start:
     async def __call__(self, turn: Turn) -> Reply:
         """The greeting, for everyone to read."""
         key = "start" if turn.incoming.reply_to.private else "start_group"
-        return Reply(kind="notice", markdown=self._texts(key, turn.voice, name=self._name))
+        return Reply(markdown=self._texts(key, turn.voice, name=self._name))

@@ -24,7 +24,8 @@ from bot.knowledge.document import Document, DocumentRecord, NewPassage, Origin
 from bot.knowledge.files import FoundFile, Walk, is_under, walk
 from bot.knowledge.read import parse, read_bytes
 from bot.knowledge.split import Piece, split
-from bot.knowledge.words import language_of, tokens
+from bot.knowledge.words import tokens
+from bot.language import language_of
 from bot.ports import Embedder
 
 FORMAT = "1"

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from bot.knowledge.words import is_cjk
+from bot.tokens import FIRST_CJK, TOKENS_PER_CJK, TOKENS_PER_OTHER, estimate_tokens
 
 TARGET_TOKENS = 220
 """Where a passage is closed. Longer ones blur the vector (it is one point for all they say) and crowd the prompt;
@@ -24,9 +24,6 @@ HALF_FULL_TOKENS = TARGET_TOKENS / 2
 """A passage at least this full is closed before a paragraph that would not fit whole, instead of within it."""
 OVERLAP_TOKENS = 40
 """The last sentence of a passage is repeated at the head of the next one if it is no longer than this."""
-
-_CJK_TOKENS_PER_CHAR = 0.8
-_OTHER_TOKENS_PER_CHAR = 0.3
 
 _SENTENCE_END = re.compile(r"[。！？；…]+[”’」』）]*|[.!?]+[\"')\]”’]*(?=\s)|\n")
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
@@ -43,12 +40,6 @@ class Piece:
 
     place: str
     text: str
-
-
-def estimated_tokens(text: str) -> float:
-    """About how many tokens a model counts: 0.8 per CJK character, 0.3 per other; no vocabulary needed."""
-    cjk = sum(1 for character in text if is_cjk(character))
-    return cjk * _CJK_TOKENS_PER_CHAR + (len(text) - cjk) * _OTHER_TOKENS_PER_CHAR
 
 
 def split(sections: Sequence[tuple[str, str]]) -> list[Piece]:
@@ -83,7 +74,7 @@ def _pack(units: Iterable[_Unit]) -> Iterator[str]:
         if last and (full or (better_cut_here and unit.block_tokens)):
             yield _trimmed(current)
             current = _overlap(last, unit)
-            size = estimated_tokens(current)
+            size = estimate_tokens(current)
         current += unit.text
         size += unit.tokens
         last = unit
@@ -105,12 +96,12 @@ def _units(body: str) -> Iterator[_Unit]:
     for block, whole in _blocks(body):
         if not block.strip():
             continue
-        tokens = estimated_tokens(block)
+        tokens = estimate_tokens(block)
         if whole and tokens <= MAX_TOKENS:
             yield _Unit(block, tokens, sentence=False, block_tokens=tokens)
             continue
         for number, part in enumerate(_parts(block.splitlines(keepends=True) if whole else _sentences(block))):
-            yield _Unit(part, estimated_tokens(part), sentence=not whole, block_tokens=0 if number else tokens)
+            yield _Unit(part, estimate_tokens(part), sentence=not whole, block_tokens=0 if number else tokens)
 
 
 def _blocks(body: str) -> Iterator[tuple[str, bool]]:
@@ -175,7 +166,7 @@ def _room(text: str) -> int:
     """How many characters of the text stay under the target."""
     size = 0.0
     for at, character in enumerate(text):
-        size += _CJK_TOKENS_PER_CHAR if is_cjk(character) else _OTHER_TOKENS_PER_CHAR
+        size += TOKENS_PER_CJK if character >= FIRST_CJK else TOKENS_PER_OTHER
         if size > TARGET_TOKENS:
             return at
     return len(text)

@@ -12,8 +12,6 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from bot.message import Language
-
 MARK = "w"
 """Put before every token: `inf`, `as`, `2024` and `the` mean nothing to the query parser as `winf`, `w2024` …"""
 MAX_TOKEN_CHARS = 40
@@ -26,7 +24,6 @@ _CJK = (
 )
 _RUN = re.compile(f"(?:(?=\\w)[{_CJK}])+|[^\\W_{_CJK}]+")
 _CJK_CHARACTER = re.compile(f"[{_CJK}]")
-_LETTER = re.compile(r"[^\W\d_]")
 
 _STOP_ENGLISH = """
 a about am an and any are as at be been being but by can could did do does doing for from had has have having he her
@@ -69,13 +66,6 @@ def query_tokens(text: str) -> list[str]:
 def says_something(text: str) -> bool:
     """There is a letter or a digit in it: not only punctuation, emoji or blanks."""
     return _RUN.search(unicodedata.normalize("NFKC", text)) is not None
-
-
-def language_of(text: str) -> Language:
-    """`zh` if a fifth of the letters or more are CJK (Chinese text is full of Latin names and figures), else `en`."""
-    letters = _LETTER.findall(text)
-    cjk = sum(1 for letter in letters if is_cjk(letter))
-    return "zh" if letters and cjk * 5 >= len(letters) else "en"
 
 
 def _pairs(run: str) -> list[str]:

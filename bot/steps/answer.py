@@ -123,13 +123,16 @@ class Answer:
 
     @asynccontextmanager
     async def _leading(self, turn: Turn) -> AsyncIterator[None]:
-        """Keep others waiting for this answer while the block runs."""
-        if not turn.storable:
+        """Keep others waiting for this answer while the block runs; if it fails, they ask for themselves."""
+        if not turn.leads:
             yield
             return
         renewal = asyncio.create_task(self._renew(turn), name="answer - renew lead")
         try:
             yield
+        except Exception:
+            await self._answers.free(turn.question_key, turn.incoming.id)
+            raise
         finally:
             renewal.cancel()
             await asyncio.gather(renewal, return_exceptions=True)

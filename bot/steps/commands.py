@@ -8,7 +8,8 @@ from typing import Protocol
 
 from bot.message import Conversation, Reply
 from bot.ports import Limiter, Meter
-from bot.texts import Texts, duration
+from bot.refusal import limited
+from bot.texts import Texts
 from bot.turn import Turn
 
 
@@ -23,8 +24,7 @@ class CommandAct(Protocol):
 class Commands:
     """Ends the turn if its message is a command.
 
-    A name we do not know is answered where it can only be meant for us; in a group it is another bot's, and is
-    passed over.
+    A name we do not know is answered if it can only be meant for us; else it is another bot's, and is passed over.
     """
 
     name = "commands"
@@ -54,7 +54,7 @@ class Commands:
         if command is None:
             return turn
         act = self._table.get(command.name)
-        if act is None and not turn.incoming.reply_to.private:
+        if act is None and not command.addressed:
             return replace(turn, silent=True, outcome="command")
         refused = await self._refused(turn)
         if refused is not None:
@@ -71,7 +71,4 @@ class Commands:
         if decision.allowed:
             return None
         self._meter.refused("commands")
-        if not decision.tell:
-            return replace(turn, silent=True, outcome="limited")
-        wait = duration(decision.retry_after, turn.voice)
-        return turn.told(self._texts("limited_commands", turn.voice, wait=wait), "limited", private=True)
+        return limited(turn, decision, "limited_commands", self._texts)

@@ -36,4 +36,4 @@ class Confirm:
             return replace(turn, wait=ASK_AGAIN)
         if isinstance(found, Hit) and found.answer.epoch == turn.epoch:
             return turn.answered(found.answer, "reused")
-        return turn
+        return replace(turn, leads=found == "lead")

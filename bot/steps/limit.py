@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from bot.message import Conversation
 from bot.ports import Limiter, Meter
-from bot.texts import Texts, duration
+from bot.refusal import limited
+from bot.texts import Texts
 from bot.turn import Turn
 
 
@@ -37,7 +37,4 @@ class Limit:
         if decision.allowed:
             return turn
         self._meter.refused("messages")
-        if not decision.tell:
-            return replace(turn, silent=True, outcome="limited")
-        wait = duration(decision.retry_after, turn.voice)
-        return turn.told(self._texts("limited", turn.voice, wait=wait), "limited", private=True)
+        return limited(turn, decision, "limited", self._texts)

@@ -28,6 +28,6 @@ class Remember:
         key, me = turn.question_key, turn.incoming.id
         if turn.storable:
             await self._answers.store(key, me, turn.draft, turn.incoming.conversation, turn.arrived_ms)
-        elif key:
+        elif turn.leads:
             await self._answers.free(key, me)
         return turn.answered(turn.draft, turn.outcome)

@@ -40,7 +40,7 @@ class Reuse:
         """
         question = turn.incoming.text
         fit = fitness(question, turn.language, has_history=bool(turn.history))
-        turn = replace(turn, leans=bool(turn.history) and not fit.servable)
+        turn = replace(turn, leans=bool(turn.history) and fit.leans)
         if not (fit.servable and self._enabled):
             self._meter.reuse("unfit")
             return turn
@@ -50,7 +50,7 @@ class Reuse:
             return replace(turn, wait=ASK_AGAIN)
         if not isinstance(found, Hit):
             self._meter.reuse("miss")
-            return turn
+            return replace(turn, leads=found == "lead")
         if not found.current:
             return replace(turn, candidate=found.answer)
         self._meter.reuse("hit")

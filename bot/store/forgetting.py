@@ -6,7 +6,7 @@ again completes what a crash cut short.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal, cast
 from urllib.parse import unquote
 
@@ -29,7 +29,6 @@ class RedisForgetting:
         scripts: on the same server.
         partitions: of the inbox.
         lane: of the inbox.
-        rules: names of the limiter's rules.
         kb_scripts: on the server of the knowledge bases.
         knowledge_bases: names; answers and marks are kept in each.
     """
@@ -41,7 +40,6 @@ class RedisForgetting:
         *,
         partitions: int,
         lane: str = keys.SERVED,
-        rules: Iterable[str],
         kb_scripts: Scripts,
         knowledge_bases: Sequence[str],
     ) -> None:
@@ -49,7 +47,6 @@ class RedisForgetting:
         self._scripts = scripts
         self._partitions = partitions
         self._lane = lane
-        self._rules = tuple(rules)
         self._kb_scripts = kb_scripts
         self._kbs = tuple(keys.kb(name) for name in knowledge_bases)
 
@@ -89,8 +86,9 @@ class RedisForgetting:
     async def forget(self, person: PersonId, at_ms: int) -> Receipt:
         """Erase all that is stored about a person; see `forget.lua` and `answer_forget.lua`.
 
-        One script in each partition and knowledge base, and one UNLINK of the limiter's counters and, for a person
-        of the chat page, of the replies kept for it.
+        One script in each partition and knowledge base; for a person of the chat page, one UNLINK of the replies kept
+        for it. The limiter's windows stay until they run out, within a day: they hold moments and message ids, no
+        words, and without them /forget would lift every limit.
 
         Raises:
             StoreUnavailable: some of it may be done; do it again.
@@ -104,8 +102,6 @@ class RedisForgetting:
             sum(column) for column in zip(*(count[:3] for count in counts), strict=True)
         )
         with translated("forget"):
-            for rule in self._rules:
-                await self._redis.unlink(keys.limit(rule, person), f"{keys.limit(rule, person)}:refused")
             platform, _, user = person.split(":")
             if platform in ("web", "terminal"):
                 await self._redis.unlink(*keys.page_box_keys(unquote(user)))

@@ -7,6 +7,7 @@ scripts in `lua/` say what they touch and what a crash before or after them mean
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, timedelta
@@ -23,6 +24,8 @@ from bot.store.client import translated
 from bot.store.ledger import claimed_from, delivery_to_json
 from bot.store.scripts import Scripts, milliseconds
 from bot.turn import Exchange
+
+log = logging.getLogger(__name__)
 
 End = Literal["settled", "done", "lost"]
 MOST_COUNTED = 10_000
@@ -67,6 +70,7 @@ class RedisInbox:
         self._max_tokens = max_tokens
         self._history_ms = milliseconds(history_ttl)
         self._turn_of_partition = 0
+        self._idle: timedelta | None = None
 
     async def put(self, incoming: Incoming) -> Accepted:
         """Store a message once; see `put.lua`. One round trip.
@@ -101,6 +105,7 @@ class RedisInbox:
             StoreUnavailable: nothing is certain; claim again with the same token, before any other claim.
         """
         first = self._turn_of_partition
+        waits_ms: list[int] = []
         for offset in range(self._partitions):
             partition = (first + offset) % self._partitions
             # Should the answer be lost, the repeated claim asks here first and finds what it was given.
@@ -114,10 +119,43 @@ class RedisInbox:
                 self._history_ms,
                 self._scripts.now,
             )
-            if answer is not None:
+            if isinstance(answer, int):
+                waits_ms.append(answer)
+            else:
                 self._turn_of_partition = (partition + 1) % self._partitions
-                return claimed_from(cast("list[object]", answer), token)
+                record = cast("list[object]", answer)
+                try:
+                    return claimed_from(record, token)
+                except (ValueError, KeyError, TypeError):
+                    # Left by another version of ours, or by a hand. One message must not stop all others.
+                    log.exception("a message cannot be read and goes to the dead letters")
+                    await self._bury_unreadable(record, token, partition)
+                    return await self.claim(token)
+        due_ms = [wait for wait in waits_ms if wait >= 0]
+        self._idle = timedelta(milliseconds=min(due_ms)) if due_ms else None
         return None
+
+    def idle(self) -> timedelta | None:
+        """How long until a conversation falls due, as the last empty claim saw it; None: nothing waits."""
+        return self._idle
+
+    async def _bury_unreadable(self, record: list[object], token: str, partition: int) -> None:
+        conversation, _, fields, *_ = cast("tuple[bytes, bytes, list[bytes]]", record)
+        message_id = dict(zip(fields[::2], fields[1::2], strict=True))[b"id"]
+        platform, workspace, channel, _, user = conversation.decode().split(":")
+        await self._scripts.run(
+            "bury",
+            [keys.inbox(partition, self._lane)],
+            conversation,
+            message_id,
+            token,
+            f"{platform}:{workspace}:{user}",
+            f"{platform}:{workspace}:{channel}",
+            "unreadable",
+            keys.DEAD_MS,
+            keys.doorbell(),
+            self._scripts.now,
+        )
 
     async def next_due(self) -> timedelta | None:
         """How long until a conversation falls due, at least zero; None if every mailbox is empty.

@@ -6,11 +6,16 @@ Pure; the scripts that read and write the records are called by `bot.store.inbox
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import cast
 
 from bot.message import Incoming, Part, SentId
 from bot.ports import Claimed, Delivery
 from bot.turn import Exchange
+
+log = logging.getLogger(__name__)
 
 
 def delivery_to_json(delivery: Delivery) -> str:
@@ -29,7 +34,7 @@ def delivery_from_json(text: bytes, sent: tuple[SentId | None, ...]) -> Delivery
     """The inverse of `delivery_to_json`.
 
     Raises:
-        ValueError, KeyError: not such a record.
+        ValueError, KeyError, TypeError: not such a record.
     """
     record = json.loads(text)
     return Delivery(
@@ -46,9 +51,9 @@ def claimed_from(answer: list[object], token: str) -> Claimed:
     """What `claim.lua` returned, as the worker knows it.
 
     Raises:
-        ValueError, KeyError: the record of the message is not one of ours.
+        ValueError, KeyError, TypeError: a record is not one of ours.
     """
-    _, body, fields, exchanges = cast("tuple[bytes, bytes, list[bytes], list[bytes]]", answer)
+    _, body, fields, exchanges, now_ms = cast("tuple[bytes, bytes, list[bytes], list[bytes], int]", answer)
     arrived_ms, full, record = body.split(b":", 2)
     turn = dict(zip(fields[::2], fields[1::2], strict=True))
     reply = turn.get(b"reply")
@@ -60,9 +65,19 @@ def claimed_from(answer: list[object], token: str) -> Claimed:
         attempts=int(turn[b"attempts"]),
         crashes=int(turn[b"crashes"]) - 1,
         delivery=None if reply is None else delivery_from_json(reply, _sent(turn)),
-        history=tuple(Exchange.from_json(entry.split(b":", 1)[1]) for entry in exchanges),
+        history=tuple(_readable(exchanges)),
         told_waiting=b"told" in turn,
+        waited=timedelta(milliseconds=max(0, now_ms - int(arrived_ms))),
     )
+
+
+def _readable(exchanges: list[bytes]) -> Iterator[Exchange]:
+    """What can be read of a history: an old exchange is no reason not to answer."""
+    for entry in exchanges:
+        try:
+            yield Exchange.from_json(entry.split(b":", 1)[1])
+        except (ValueError, KeyError, TypeError, IndexError):
+            log.warning("an exchange of a history cannot be read and is passed over")
 
 
 def _sent(turn: dict[bytes, bytes]) -> tuple[SentId | None, ...]:

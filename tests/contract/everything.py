@@ -90,7 +90,7 @@ async def _use_documents(redis: Redis, scripts: Scripts) -> None:
 
 async def _forget(redis: Redis, scripts: Scripts) -> None:
     """As of long ago, so that what the others left stays."""
-    forgetting = RedisForgetting(redis, scripts, partitions=1, rules=[], kb_scripts=scripts, knowledge_bases=["main"])
+    forgetting = RedisForgetting(redis, scripts, partitions=1, kb_scripts=scripts, knowledge_bases=["main"])
     await forgetting.reset(HERE, 1)
     await forgetting.reset_person_in(THREAD.place, THREAD.person, 1)
     await forgetting.reset_place(HERE.place, 1)

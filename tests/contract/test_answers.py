@@ -263,7 +263,7 @@ async def test_nothing_is_stored_for_one_who_was_forgotten(
 ) -> None:
     """What arrived up to the mark's millisecond is not kept; those who wait ask for themselves."""
     scripts = Scripts(redis)
-    forgetting = RedisForgetting(redis, scripts, partitions=1, rules=[], kb_scripts=scripts, knowledge_bases=["main"])
+    forgetting = RedisForgetting(redis, scripts, partitions=1, kb_scripts=scripts, knowledge_bases=["main"])
     await answers.find("k", ONE)
 
     await forgetting.forget(HERE.person, START_MS)
@@ -276,9 +276,7 @@ async def test_nothing_is_stored_for_one_who_was_forgotten(
 async def test_forget_erases_the_answers_of_that_person_alone(answers: RedisAnswers, redis: Redis) -> None:
     """And counts them."""
     scripts = Scripts(redis)
-    forgetting = RedisForgetting(
-        redis, scripts, partitions=1, rules=[], kb_scripts=scripts, knowledge_bases=["main", "other"]
-    )
+    forgetting = RedisForgetting(redis, scripts, partitions=1, kb_scripts=scripts, knowledge_bases=["main", "other"])
     await stored(answers, "mine")
     await answers.store("theirs", TWO, ANSWER, conversation("8"), START_MS)
     await RedisAnswers(scripts, kb="other", ttl=TTL).store("mine", ONE, ANSWER, HERE, START_MS)

@@ -113,7 +113,7 @@ async def test_errors_of_the_server_are_translated_without_their_text() -> None:
 
 
 @pytest.mark.parametrize("error", [TimeoutError(), OSError(28, "No space left"), NoPermissionError("no")])
-def test_what_is_translated(error: Exception) -> None:
+async def test_what_is_translated(error: Exception) -> None:
     """Timeouts, sockets and refusals are all one error to the caller."""
     with pytest.raises(StoreUnavailable, match=r"^act: "), translated("act"):
         raise error

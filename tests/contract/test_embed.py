@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from bot.errors import EmbeddingUnavailable
-from bot.llm.embed import BATCH, BUILTIN_MAX_CHARS, REMOTE_BATCH, BuiltinEmbedder, OpenAiEmbedder
+from bot.llm.embed import BATCH, BUILTIN_MAX_CHARS, BuiltinEmbedder
+from bot.llm.embed_remote import REMOTE_BATCH, OpenAiEmbedder
 from bot.ports import Embedder
 from tests.servers.openai import Hang, OpenAiServer, Status
 

@@ -43,9 +43,7 @@ def inbox(redis: Redis, scripts: Scripts) -> RedisInbox:
 @pytest.fixture
 def forgetting(redis: Redis, scripts: Scripts) -> RedisForgetting:
     """Forgetting on the same partitions and one knowledge base."""
-    return RedisForgetting(
-        redis, scripts, partitions=2, rules=["messages"], kb_scripts=scripts, knowledge_bases=["main"]
-    )
+    return RedisForgetting(redis, scripts, partitions=2, kb_scripts=scripts, knowledge_bases=["main"])
 
 
 class Talk:
@@ -217,7 +215,7 @@ async def test_a_dead_letter_says_what_an_operator_needs(talk: Talk, redis: Redi
 async def test_forget_leaves_nothing_that_names_the_person(
     redis: Redis, talk: Talk, forgetting: RedisForgetting
 ) -> None:
-    """After it only the marks do, in names and values, and the ids of messages seen."""
+    """After it only the marks do, in names and values, the ids of messages seen, and how often they asked."""
     await talk.inbox.put(incoming(100, THREAD, addressing="call"))
     claimed = await talk.inbox.claim("t")
     assert claimed is not None
@@ -234,7 +232,8 @@ async def test_forget_leaves_nothing_that_names_the_person(
 
     assert receipt == Receipt(conversations=3, exchanges=4, answers=1, dead_letters=1)
     left = {name.decode() async for name in redis.scan_iter()}
-    assert {name for name in left if ":mark:u:" not in name and ":seen:" not in name} == set()
+    counted = {keys.limit("messages", HERE.person)}
+    assert {name for name in left if ":mark:u:" not in name and ":seen:" not in name} == counted
 
 
 async def test_forget_spares_a_thread_called_to_afterwards(talk: Talk, forgetting: RedisForgetting) -> None:
@@ -320,7 +319,7 @@ async def test_forget_may_be_cut_short_and_done_again(
     talk: Talk, redis: Redis, scripts: Scripts, forgetting: RedisForgetting
 ) -> None:
     """Done in one partition alone, then in all: nothing is left over."""
-    half = RedisForgetting(redis, scripts, partitions=1, rules=[], kb_scripts=scripts, knowledge_bases=[])
+    half = RedisForgetting(redis, scripts, partitions=1, kb_scripts=scripts, knowledge_bases=[])
     await half.forget(HERE.person, START_MS)
 
     await forgetting.forget(HERE.person, START_MS)

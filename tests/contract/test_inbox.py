@@ -32,6 +32,11 @@ def inbox(redis: Redis, scripts: Scripts) -> RedisInbox:
     return inbox_on(redis, scripts)
 
 
+def users_of_two_partitions() -> dict[int, str]:
+    """Partition → a person whose conversation is in it."""
+    return {keys.partition_of(conversation(user).id, 2): user for user in map(str, range(10))}
+
+
 # --- instants ---
 
 
@@ -137,19 +142,25 @@ async def test_seen_marks_outlive_the_platforms_retries(inbox: RedisInbox, redis
     assert await redis.pttl(seen) > 24 * 3600 * 1000
 
 
-async def test_the_next_due_moment_is_told_on_the_servers_clock(redis: Redis) -> None:
-    """Nothing waits: none. Something is due: zero. All is leased: until the first lease ends."""
-    inbox = inbox_on(redis, Scripts(redis), partitions=2)
+async def test_an_empty_claim_tells_when_to_come_again(redis: Redis, scripts: Scripts) -> None:
+    """Nothing waits: none. Else the time until the first is due, whatever its partition, on the server's clock."""
+    inbox = inbox_on(redis, scripts, partitions=2)
+    idle = []
 
-    empty = await inbox.next_due()
-    await inbox.put(incoming(1))
-    due = await inbox.next_due()
-    await inbox.claim("first")
-    leased = await inbox.next_due()
+    async def in_vain() -> None:
+        assert await inbox.claim("in vain") is None
+        idle.append(inbox.idle())
 
-    assert (empty, due) == (None, timedelta(0))
-    assert leased is not None
-    assert timedelta(0) < leased <= LEASE
+    await in_vain()
+    for partition, user in users_of_two_partitions().items():
+        await inbox.put(incoming(partition, conversation(user)))
+        leased = await claimed_by(inbox, f"t{partition}")
+    await in_vain()
+    await inbox.defer(leased, timedelta(seconds=3))
+    scripts.now_ms = START_MS + 1000
+    await in_vain()
+
+    assert idle == [None, LEASE, timedelta(seconds=2)]
 
 
 async def test_the_doorbell_rings_for_what_is_due_now(redis: Redis, inbox: RedisInbox) -> None:
@@ -180,6 +191,74 @@ async def test_a_conversation_that_is_due_with_nothing_waiting_is_passed_over(re
 
     assert claimed.incoming == incoming(1)
     assert await redis.exists(f"{keys.inbox(0)}:due") == 0
+
+
+async def test_an_id_without_its_message_is_passed_over(redis: Redis, inbox: RedisInbox) -> None:
+    """Whatever took the message out, those behind it and beside it are answered."""
+    for number, user in ((1, "7"), (2, "7"), (3, "8")):
+        await inbox.put(incoming(number, conversation(user)))
+    await redis.hdel(f"{keys.inbox(0)}:body:{conversation('7').id}", incoming(1).id)
+    await redis.delete(f"{keys.inbox(0)}:body:{conversation('8').id}")
+
+    claimed = await claimed_by(inbox, "t")
+    await inbox.settle(claimed, None)
+
+    assert claimed.incoming == incoming(2)
+    assert await inbox.claim("u") is None
+    assert await redis.exists(f"{keys.inbox(0)}:due") == 0
+
+
+UNREADABLE = [b"", b"no number", b"1:0:", b"1:0:{", b"1:0:[]", b"1:0:null", b"1:0:{}", b'1:0:{"command": 7}', b"\xff"]
+
+
+@pytest.mark.parametrize("token", ["first", "again"])
+async def test_what_cannot_be_read_goes_to_the_dead_letters(redis: Redis, inbox: RedisInbox, token: str) -> None:
+    """Left by another version, or by a hand: the messages behind it are answered all the same."""
+    for number in range(len(UNREADABLE) + 1):
+        await inbox.put(incoming(number))
+    for number, body in enumerate(UNREADABLE):
+        await redis.hset(f"{keys.inbox(0)}:body:{conversation().id}", incoming(number).id, body)
+
+    claimed = await claimed_by(inbox, "first")
+    again = await claimed_by(inbox, "first")
+
+    assert (claimed.incoming, again) == (incoming(len(UNREADABLE)), claimed)
+    assert await redis.zcard(f"{keys.inbox(0)}:dead") == len(UNREADABLE)
+    letter = await redis.hgetall(f"{keys.inbox(0)}:dead:{incoming(1).id}")
+    assert (letter[b"body"], letter[b"reason"]) == (UNREADABLE[1], b"unreadable")
+
+
+async def test_any_number_of_unreadable_messages_is_passed_over(redis: Redis, inbox: RedisInbox) -> None:
+    """An older version put back may find thousands."""
+    for number in range(1500):
+        await inbox.put(incoming(number, conversation(str(number))))
+        await redis.hset(f"{keys.inbox(0)}:body:{conversation(str(number)).id}", incoming(number).id, b"1:0:?")
+
+    assert await inbox.claim("t") is None
+    assert await redis.zcard(f"{keys.inbox(0)}:dead") == 1500
+
+
+@pytest.mark.parametrize("reply", [b"", b"{}", b"[]", b"null", b'{"parts": [7]}', b"\xff"])
+async def test_a_reply_that_cannot_be_read_is_no_reason_to_stop(redis: Redis, inbox: RedisInbox, reply: bytes) -> None:
+    """Nobody knows what of it went out, so its message is not answered anew."""
+    await inbox.put(incoming(1))
+    await inbox.defer(await claimed_by(inbox, "first"), timedelta(0))
+    await redis.hset(f"{keys.inbox(0)}:turn:{conversation().id}", "reply", reply)
+
+    assert await inbox.claim("second") is None
+    assert await redis.zcard(f"{keys.inbox(0)}:dead") == 1
+
+
+async def test_an_exchange_that_cannot_be_read_is_passed_over(redis: Redis, inbox: RedisInbox) -> None:
+    """An old exchange is no reason not to answer; the others stand."""
+    exchange = Exchange(question="you", answer="b", tokens=2)
+    await inbox.put(incoming(1))
+    await inbox.settle(await claimed_by(inbox, "first"), exchange)
+    for entry in (b"", b"1", b"1:", b"1:[]", b'1:{"t":1}', b"\xff"):
+        await redis.rpush(f"{keys.inbox(0)}:history:{conversation().id}", entry)
+    await inbox.put(incoming(2))
+
+    assert (await claimed_by(inbox, "second")).history == (exchange,)
 
 
 async def test_renewing_keeps_the_claim_repeatable(redis: Redis, inbox: RedisInbox) -> None:
@@ -258,7 +337,7 @@ async def test_a_claim_whose_answer_was_lost_is_found_again(redis: Redis) -> Non
     """Also if meanwhile a message came into the partition that would have been asked first."""
     scripts = LosingScripts(redis, now_ms=START_MS)
     inbox = inbox_on(redis, scripts, partitions=2)
-    users = {keys.partition_of(conversation(user).id, 2): user for user in map(str, range(10))}
+    users = users_of_two_partitions()
     await inbox.put(incoming(1, conversation(users[1])))
     scripts.losing = "claim"
     with pytest.raises(StoreUnavailable):

@@ -86,7 +86,6 @@ class InboxMachine(RuleBasedStateMachine):
             self.redis,
             self.scripts,
             partitions=partitions,
-            rules=["messages"],
             kb_scripts=self.scripts,
             knowledge_bases=[],
         )
@@ -190,6 +189,7 @@ class InboxMachine(RuleBasedStateMachine):
             delivery=delivery,
             history=tuple(exchange for _, exchange in box.history),
             told_waiting=turn.told,
+            waited=timedelta(milliseconds=self.now - head.arrived_ms),
         )
         assert claimed == expected
 
@@ -223,7 +223,8 @@ class InboxMachine(RuleBasedStateMachine):
         if expected:
             turn = self.model.boxes[claimed.incoming.conversation].turn
             assert turn is not None
-            turn.reply = turn.reply or delivery
+            if delivery is not None and turn.reply is None:
+                turn.reply, turn.attempts = delivery, 0
             if out is not None:
                 turn.sent[out[0]] = out[1]
             if sending is not None:

@@ -8,7 +8,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.knowledge.split import MAX_TOKENS, OVERLAP_TOKENS, TARGET_TOKENS, Piece, estimated_tokens, split
+from bot.knowledge.split import MAX_TOKENS, OVERLAP_TOKENS, TARGET_TOKENS, Piece, split
+from bot.tokens import estimate_tokens
 
 SENTENCES = st.sampled_from(
     [
@@ -53,7 +54,7 @@ def test_no_passage_is_too_long_or_empty(text: str) -> None:
     """The hard bound holds for everything, the overlap included."""
     for piece in split([("", text)]):
         assert piece.text.strip()
-        assert estimated_tokens(piece.text) <= MAX_TOKENS + OVERLAP_TOKENS
+        assert estimate_tokens(piece.text) <= MAX_TOKENS + OVERLAP_TOKENS
 
 
 def test_paragraphs_stay_whole_where_they_can() -> None:
@@ -91,8 +92,8 @@ def test_a_code_block_and_a_table_stay_whole() -> None:
     """They are longer than the target but fit the bound: no cut inside."""
     code = "```\n" + "\n\n".join(f"line {number} of the example" for number in range(45)) + "\n```"
     table = "\n".join(f"| row {number} | some value |" for number in range(45))
-    assert TARGET_TOKENS < estimated_tokens(code) < MAX_TOKENS
-    assert TARGET_TOKENS < estimated_tokens(table) < MAX_TOKENS
+    assert TARGET_TOKENS < estimate_tokens(code) < MAX_TOKENS
+    assert TARGET_TOKENS < estimate_tokens(table) < MAX_TOKENS
 
     pieces = split([("", f"Before.\n\n{code}\n\nBetween.\n\n{table}\n\nAfter.")])
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.knowledge.words import MAX_QUERY_TOKENS, MAX_TOKEN_CHARS, language_of, query_tokens, says_something, tokens
+from bot.knowledge.words import MAX_QUERY_TOKENS, MAX_TOKEN_CHARS, query_tokens, says_something, tokens
 
 
 def test_english_words_are_folded_and_stop_words_left_out() -> None:
@@ -44,10 +44,3 @@ def test_punctuation_and_emoji_say_nothing(text: str) -> None:
     """Where there is no letter and no digit there is nothing to search for."""
     assert not says_something(text)
     assert tokens(text) == []
-
-
-def test_language_is_told_by_the_letters() -> None:
-    """Chinese text full of Latin names is Chinese; English with a Chinese word is English."""
-    assert language_of("请拨打 Larkfield Bank 客服热线") == "zh"
-    assert language_of("The word for bank is 银行, and the street is called Market Square") == "en"
-    assert language_of("12345") == "en"

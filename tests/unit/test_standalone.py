@@ -15,6 +15,7 @@ from bot.standalone import Fitness, fitness
 
 SHARED = Fitness(storable=True, servable=True)
 UNFIT = Fitness(storable=False, servable=False)
+LEANING = Fitness(storable=False, servable=False, leans=True)
 SERVED = Fitness(storable=False, servable=True)
 
 STANDS_ALONE = [
@@ -247,6 +248,9 @@ LEANS_ON_NOW = [
     "現在營業嗎？",
 ]
 
+POINTS_AT_NOW = ["Who is on call this week?", "What time is it?", "What holidays are there this year?", "这周谁值班？"]
+"""Of those, the ones with a word that elsewhere points back: taken to lean on what was said too."""
+
 IDENTIFIES = [
     "Please write to bob@example.com",
     "Call +49 170 1234567",
@@ -283,6 +287,25 @@ def test_a_question_that_stands_alone_is_shared(question: str) -> None:
 @pytest.mark.parametrize("has_history", [False, True])
 def test_a_question_that_leans_on_anything_is_not_shared(question: str, has_history: bool) -> None:
     """On what was said, on who asks, on now, or naming somebody: neither stored nor served, with history or without."""
+    decision = decided(question, has_history=has_history)
+
+    assert (decision.storable, decision.servable) == (False, False)
+
+
+@pytest.mark.parametrize("question", [*LEANS_ON_WHAT_WAS_SAID, "", "???", "👍"])
+@pytest.mark.parametrize("has_history", [False, True])
+def test_what_means_something_only_with_what_was_said_leans_on_it(question: str, has_history: bool) -> None:
+    """Its passages can only be found together with the question before it."""
+    assert decided(question, has_history=has_history) == LEANING
+
+
+@pytest.mark.parametrize(
+    "question",
+    [*LEANS_ON_WHO_ASKS, *(q for q in LEANS_ON_NOW if q not in POINTS_AT_NOW), *IDENTIFIES, "x" * 501],
+)
+@pytest.mark.parametrize("has_history", [False, True])
+def test_a_personal_or_a_present_question_has_its_meaning_in_itself(question: str, has_history: bool) -> None:
+    """It is searched for by itself: the question before it may have been of something else."""
     assert decided(question, has_history=has_history) == UNFIT
 
 
@@ -338,17 +361,18 @@ def test_with_history_a_whole_question_is_served(question: str) -> None:
 )
 def test_with_history_a_question_without_a_subject_is_not_served(question: str) -> None:
     """Its subject is what was spoken of: "how do I apply?" after a loan is another question than after a card."""
-    assert decided(question, has_history=True) == UNFIT
+    assert decided(question, has_history=True) == LEANING
     assert decided(question) == SHARED
 
 
 @given(st.text(max_size=120), st.sampled_from(["en", "zh"]), st.booleans())
 def test_with_history_never_more_is_allowed(question: str, language: str, has_history: bool) -> None:
-    """Any text is decided; nothing is storable that is not servable, and history only takes away."""
+    """Any text is decided; nothing is storable that is not servable, what leans is neither, and history takes away."""
     decision = fitness(question, "zh" if language == "zh" else "en", has_history=has_history)
     without = fitness(question, "zh" if language == "zh" else "en", has_history=False)
 
     assert decision.servable or not decision.storable
+    assert not (decision.leans and decision.servable)
     assert without.servable or not decision.servable
 
 

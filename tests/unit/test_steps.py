@@ -230,15 +230,26 @@ class TestCommands:
         assert admin_forgetting.forgotten == [("person", conversation(user="8").person)]
 
     async def test_an_unknown_command_is_answered_where_it_must_be_ours(self) -> None:
-        """In a private chat we say so; in a group it is another bot's."""
+        """What can only be meant for us we say we do not know, in a group too; else it is another bot's."""
         step, _ = self.commands()
-        command = Command(name="weather")
 
-        private = await step(turn(incoming("", command=command)))
-        group = await step(turn(incoming("", command=command, private=False)))
+        for private in (True, False):
+            ours, others = [
+                await step(turn(incoming("", command=Command(name="weather", addressed=addressed), private=private)))
+                for addressed in (True, False)
+            ]
 
-        assert "weather" in text_of(private)
-        assert (group.silent, group.reply) == (True, None)
+            assert "weather" in text_of(ours)
+            assert (others.silent, others.reply) == (True, None)
+
+    async def test_another_bots_command_is_charged_to_nobody(self) -> None:
+        """Who talks to another bot all day may still give us commands."""
+        limiter = FakeLimiter()
+        step, _ = self.commands(limiter=limiter)
+
+        await step(turn(incoming("", command=Command(name="weather"), private=False)))
+
+        assert limiter.asked == []
 
     async def test_commands_have_a_limit_of_their_own(self) -> None:
         """A limited command does nothing and says how long to wait."""

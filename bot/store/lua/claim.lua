@@ -6,8 +6,8 @@
 -- ARGV[3]  exchanges of history to return, >= 0
 -- ARGV[4]  life of a history after its last use, ms
 -- ARGV[5]  now, Unix ms; '' in production
--- Returns  nil if nothing is due, else
---          { conversation, body of the head message, fields and values of its turn, exchanges oldest first }
+-- Returns  ms until something falls due, -1 if nothing waits; if something is due
+--          { conversation, body of the head message, fields and values of its turn, exchanges oldest first, now in ms }
 --          where a body is '<arrived_ms>:<full>:<json>' and an exchange '<arrived_ms>:<json>'
 --
 -- Asked again with the same token within its lease, it returns the same conversation. A lease that ran out shows as a
@@ -20,9 +20,17 @@ local lease_ms, exchanges, history_ms = tonumber(ARGV[2]), tonumber(ARGV[3]), to
 local now = clock(ARGV[5])
 local due = prefix .. ':due'
 
+-- An id whose message is gone, by a hand or an eviction, must not hold up those behind it.
 local function head_of(conversation)
-  local id = redis.call('LINDEX', prefix .. ':mail:' .. conversation, 0)
-  return id, id and redis.call('HGET', prefix .. ':body:' .. conversation, id)
+  local mail = prefix .. ':mail:' .. conversation
+  while true do
+    local id = redis.call('LINDEX', mail, 0)
+    local body = id and redis.call('HGET', prefix .. ':body:' .. conversation, id)
+    if body or not id then
+      return id, body
+    end
+    redis.call('LPOP', mail)
+  end
 end
 
 local conversation = redis.call('GET', prefix .. ':claim:' .. token)
@@ -34,7 +42,8 @@ else
   repeat
     conversation = redis.call('ZRANGE', due, '-inf', now, 'BYSCORE', 'LIMIT', 0, 1)[1]
     if not conversation then
-      return nil
+      local next_due = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')[2]
+      return next_due and math.max(0, tonumber(next_due) - now) or -1
     end
     id, body = head_of(conversation)
     if not id then
@@ -61,4 +70,4 @@ if exchanges > 0 then
   recent = redis.call('LRANGE', history, -exchanges, -1)
   redis.call('PEXPIRE', history, history_ms)
 end
-return { conversation, body, redis.call('HGETALL', turn), recent }
+return { conversation, body, redis.call('HGETALL', turn), recent, now }

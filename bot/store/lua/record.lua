@@ -10,8 +10,8 @@
 -- Returns  1, or 0 if the token does not hold: then nothing may be sent
 --
 -- One script, because "this one is out, that one goes next" must not tear: field s<k> is '' while part k is being
--- sent and holds the platform's id afterwards. A finished reply is written once; a later one does not replace it.
--- Twice is as once. O(1).
+-- sent and holds the platform's id afterwards. A finished reply is written once, a later one does not replace it;
+-- from then on `attempts` counts failed sendings. Twice is as once. O(1).
 
 local prefix, conversation, token, reply = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 local sent, sent_id, sending = ARGV[4], ARGV[5], ARGV[6]
@@ -21,7 +21,9 @@ if redis.call('HGET', turn, 'token') ~= token then
   return 0
 end
 if reply ~= '' then
-  redis.call('HSETNX', turn, 'reply', reply)
+  if redis.call('HSETNX', turn, 'reply', reply) == 1 then
+    redis.call('HSET', turn, 'attempts', 0)
+  end
 end
 if sent ~= '' then
   redis.call('HSET', turn, 's' .. sent, sent_id)

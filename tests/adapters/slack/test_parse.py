@@ -237,9 +237,9 @@ def test_no_files_are_no_attachment(files: object) -> None:
 @pytest.mark.parametrize(
     ("text", "command"),
     [
-        ("!reset", Command(name="reset")),
-        ("/reset channel", Command(name="reset", argument="channel")),
-        ("!Forget  me \n please ", Command(name="forget", argument="me \n please")),
+        ("!reset", Command(name="reset", addressed=True)),
+        ("/reset channel", Command(name="reset", argument="channel", addressed=True)),
+        ("!Forget  me \n please ", Command(name="forget", argument="me \n please", addressed=True)),
         ("!", None),
         ("!!", None),
         ("! reset", None),
@@ -260,7 +260,7 @@ def test_a_command_after_a_mention(text: str) -> None:
     """Threads take no slash commands, so the word alone will do once we are named."""
     incoming = _incoming(text, thread_ts=ROOT)
 
-    assert incoming.command == Command(name="reset")
+    assert incoming.command == Command(name="reset", addressed=True)
     assert incoming.addressing == "call"
 
 
@@ -268,7 +268,7 @@ def test_a_mention_with_more_than_a_command_word_is_a_question() -> None:
     """`help` is a command, `help me` is not."""
     assert _incoming("<@U0BOT> help me").command is None
     assert _incoming("<@U0BOT> weather").command is None
-    assert _incoming("<@U0BOT> reset channel").command == Command(name="reset", argument="channel")
+    assert _incoming("<@U0BOT> reset channel").command == Command(name="reset", argument="channel", addressed=True)
 
 
 def test_a_bare_command_in_a_thread_is_a_follow() -> None:
@@ -294,7 +294,7 @@ def test_a_slash_command() -> None:
         sent_at=NOW,
         text="/forget @ben",
         reply_to=ReplyTo(channel="C1", user="U1", private=False, ephemeral=True),
-        command=Command(name="forget", argument="@ben", whole_channel=True),
+        command=Command(name="forget", argument="@ben", addressed=True, whole_channel=True),
     )
 
 

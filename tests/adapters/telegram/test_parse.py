@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -149,27 +150,43 @@ def test_a_chain_of_replies_is_no_topic(server: TelegramServer, said: Said) -> N
 
 
 @pytest.mark.parametrize(
-    ("text", "command"),
+    ("text", "command", "named"),
     [
-        ("/reset", Command(name="reset")),
-        ("/RESET  channel ", Command(name="reset", argument="channel")),
-        ("/reset@FrontDeskTestBot", Command(name="reset")),
-        ("/reset@frontdesktestbot channel", Command(name="reset", argument="channel")),
-        ("@FrontDeskTestBot /reset channel", Command(name="reset", argument="channel")),
-        ("@FrontDeskTestBot, /reset", Command(name="reset")),
-        ("/forget @FrontDeskTestBot", Command(name="forget")),
-        ("/unknown thing", Command(name="unknown", argument="thing")),
-        ("/start", Command(name="start")),
+        ("/reset", Command(name="reset"), False),
+        ("/RESET  channel ", Command(name="reset", argument="channel"), False),
+        ("/reset@FrontDeskTestBot", Command(name="reset"), True),
+        ("/reset@frontdesktestbot channel", Command(name="reset", argument="channel"), True),
+        ("@FrontDeskTestBot /reset channel", Command(name="reset", argument="channel"), True),
+        ("@FrontDeskTestBot, /reset", Command(name="reset"), True),
+        ("/forget @FrontDeskTestBot", Command(name="forget"), True),
+        ("/unknown thing", Command(name="unknown", argument="thing"), False),
+        ("/start", Command(name="start"), False),
     ],
 )
 @pytest.mark.parametrize("chat", [None, GROUP], ids=["private", "group"])
-def test_commands(said: Said, text: str, command: Command, chat: Chat | None) -> None:
-    """A command is read with and without our name, alone or after a mention, with its argument."""
+def test_commands(said: Said, text: str, command: Command, named: bool, chat: Chat | None) -> None:
+    """A command is read with and without our name, alone or after a mention, with its argument.
+
+    In private it can only be meant for us; in a group only one that names us can.
+    """
     read = said(text, user=ANN, chat=chat)
 
     assert isinstance(read, Incoming)
-    assert read.command == command
+    assert read.command == replace(command, addressed=named or chat is None)
     assert read.text == f"/{command.name} {command.argument}".strip()
+
+
+def test_a_command_in_reply_to_us_is_meant_for_us(server: TelegramServer, said: Said) -> None:
+    """In a group of many bots a reply says whose command it is; one in reply to a person does not."""
+    ours = server.bot_says("Hello", GROUP)
+    lis = server.message_id(server.say("hello", user=LI, chat=GROUP))
+
+    for replied, addressed in ((ours, True), (lis, False)):
+        read = said("/weather", user=ANN, chat=GROUP, reply_to=replied)
+
+        assert isinstance(read, Incoming)
+        assert read.command is not None
+        assert read.command.addressed == addressed
 
 
 def test_another_bots_command_is_not_ours(said: Said) -> None:
@@ -178,7 +195,7 @@ def test_another_bots_command_is_not_ours(said: Said) -> None:
 
     assert reason(said("/reset@OtherBot", user=ANN, chat=GROUP)) == "another bot's command"
     assert isinstance(read, Incoming)
-    assert read.command == Command(name="reset")
+    assert read.command == Command(name="reset", addressed=True)
 
 
 def test_a_command_within_a_sentence_is_none(said: Said) -> None:

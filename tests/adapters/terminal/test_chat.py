@@ -108,7 +108,7 @@ async def test_a_pipe_is_answered_to_the_last_line() -> None:
         SESSION,
     )
     assert (first.locale, first.reply_to.private) == ("zh-cn", True)
-    assert last.command == Command(name="help", argument="me")
+    assert last.command == Command(name="help", argument="me", addressed=True)
     assert len({incoming.id for incoming in gate.incoming}) == 3
 
 

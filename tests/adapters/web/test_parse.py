@@ -37,9 +37,9 @@ def test_message_of_a_session() -> None:
 @pytest.mark.parametrize(
     ("text", "command"),
     [
-        ("/help", Command(name="help")),
-        ("/Reset  channel \n", Command(name="reset", argument="channel")),
-        ("/forget\nme, please", Command(name="forget", argument="me, please")),
+        ("/help", Command(name="help", addressed=True)),
+        ("/Reset  channel \n", Command(name="reset", argument="channel", addressed=True)),
+        ("/forget\nme, please", Command(name="forget", argument="me, please", addressed=True)),
         ("/etc/hosts is empty", None),
         ("/", None),
         ("/ help", None),

@@ -106,7 +106,7 @@ async def test_a_command(page: Desk) -> None:
     """A slash makes a command of it."""
     await _say(page.client, "/reset now")
 
-    assert page.gate.incoming[0].command == Command(name="reset", argument="now")
+    assert page.gate.incoming[0].command == Command(name="reset", argument="now", addressed=True)
 
 
 async def test_the_same_id_again_is_no_second_message(page: Desk) -> None:
