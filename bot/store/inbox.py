@@ -104,6 +104,18 @@ class RedisInbox:
         Raises:
             StoreUnavailable: nothing is certain; claim again with the same token, before any other claim.
         """
+        while True:
+            partition, record = await self._lease_earliest(token)
+            if record is None:
+                return None
+            try:
+                return claimed_from(record, token)
+            except (ValueError, KeyError, TypeError):
+                # Left by another version of ours, or by a hand. One message must not stop all others.
+                log.exception("a message cannot be read and goes to the dead letters")
+                await self._bury_unreadable(record, token, partition)
+
+    async def _lease_earliest(self, token: str) -> tuple[int, list[object] | None]:
         first = self._turn_of_partition
         waits_ms: list[int] = []
         for offset in range(self._partitions):
@@ -123,17 +135,10 @@ class RedisInbox:
                 waits_ms.append(answer)
             else:
                 self._turn_of_partition = (partition + 1) % self._partitions
-                record = cast("list[object]", answer)
-                try:
-                    return claimed_from(record, token)
-                except (ValueError, KeyError, TypeError):
-                    # Left by another version of ours, or by a hand. One message must not stop all others.
-                    log.exception("a message cannot be read and goes to the dead letters")
-                    await self._bury_unreadable(record, token, partition)
-                    return await self.claim(token)
+                return partition, cast("list[object]", answer)
         due_ms = [wait for wait in waits_ms if wait >= 0]
         self._idle = timedelta(milliseconds=min(due_ms)) if due_ms else None
-        return None
+        return first, None
 
     def idle(self) -> timedelta | None:
         """How long until a conversation falls due, as the last empty claim saw it; None: nothing waits."""

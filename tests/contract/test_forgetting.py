@@ -236,6 +236,20 @@ async def test_forget_leaves_nothing_that_names_the_person(
     assert {name for name in left if ":mark:u:" not in name and ":seen:" not in name} == counted
 
 
+async def test_forget_erases_what_cannot_be_read(redis: Redis, talk: Talk, forgetting: RedisForgetting) -> None:
+    """Of unknown date, so it may be of before: an exchange is erased, a message leaves no dead letter."""
+    await talk.inbox.put(incoming(100, HERE))
+    inbox = keys.inbox(keys.partition_of(HERE.id, 2))
+    await redis.rpush(f"{inbox}:history:{HERE.id}", b"?")
+    await redis.hset(f"{inbox}:body:{HERE.id}", incoming(100).id, b"?")
+
+    receipt = await forgetting.forget(HERE.person, START_MS)
+    claimed = await talk.inbox.claim("t")
+
+    assert (receipt.exchanges, claimed) == (4, None)
+    assert await redis.exists(f"{inbox}:history:{HERE.id}", f"{inbox}:dead") == 0
+
+
 async def test_forget_spares_a_thread_called_to_afterwards(talk: Talk, forgetting: RedisForgetting) -> None:
     """The thread was given up with the /forget, and taken up again before it was carried out."""
     talk.scripts.now_ms = START_MS + 1

@@ -211,8 +211,7 @@ async def test_an_id_without_its_message_is_passed_over(redis: Redis, inbox: Red
 UNREADABLE = [b"", b"no number", b"1:0:", b"1:0:{", b"1:0:[]", b"1:0:null", b"1:0:{}", b'1:0:{"command": 7}', b"\xff"]
 
 
-@pytest.mark.parametrize("token", ["first", "again"])
-async def test_what_cannot_be_read_goes_to_the_dead_letters(redis: Redis, inbox: RedisInbox, token: str) -> None:
+async def test_what_cannot_be_read_goes_to_the_dead_letters(redis: Redis, inbox: RedisInbox) -> None:
     """Left by another version, or by a hand: the messages behind it are answered all the same."""
     for number in range(len(UNREADABLE) + 1):
         await inbox.put(incoming(number))
@@ -326,9 +325,9 @@ class LosingScripts(Scripts):
     losing: str | None = None
 
     async def run(self, name: str, keys: Sequence[str], *arguments: Argument) -> object:
-        """Lose the answer of the script that is `losing`, if it has one."""
+        """Lose the answer of the script that is `losing`, if there is more in it than a number."""
         answer = await super().run(name, keys, *arguments)
-        if name == self.losing and answer is not None:
+        if name == self.losing and isinstance(answer, list):
             raise StoreUnavailable(name)
         return answer
 

@@ -200,6 +200,18 @@ class TestCommands:
         assert text_of(admin_ended) == TEXTS("reset_channel_done", "en")
         assert admin_forgetting.forgotten == [("place", conversation().place)]
 
+    @pytest.mark.parametrize("whole_channel", [False, True])
+    @pytest.mark.parametrize("word", ["chanel", "everything", "channel please", "我"])
+    async def test_reset_with_a_word_it_does_not_know_forgets_nothing(self, word: str, whole_channel: bool) -> None:
+        """Who mistypes `channel` does not lose what they never meant, admin or not."""
+        for admin in (False, True):
+            step, forgetting = self.commands(admin=admin)
+            command = Command(name="reset", argument=word, whole_channel=whole_channel)
+
+            ended = await step(turn(incoming("", command=command)))
+
+            assert (text_of(ended), forgetting.forgotten) == (TEXTS("reset_unknown", "en"), [])
+
     async def test_a_slash_command_without_thread_resets_the_whole_channel(self) -> None:
         """All of the person's conversations in that channel, and nobody else's."""
         step, forgetting = self.commands()

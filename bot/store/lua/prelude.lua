@@ -9,9 +9,9 @@ local function clock(override)
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
--- Arrival of a stored message, Unix ms. A body is '<arrived_ms>:<0|1 full>:<record>'.
+-- Arrival of a stored message, Unix ms. A body is '<arrived_ms>:<0|1 full>:<record>'; what cannot be read is oldest.
 local function arrival(body)
-  return tonumber(string.match(body, '^(%d+):'))
+  return tonumber(string.match(body, '^(%d+):') or 1)
 end
 
 -- The latest /reset or /forget that touches a conversation, its person or its place; 0 if none.
