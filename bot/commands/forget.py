@@ -20,7 +20,7 @@ class Forget:
         self._texts = texts
 
     async def __call__(self, turn: Turn) -> Reply:
-        """The receipt, to the person alone.
+        """The receipt, to the person alone; without figures in a group, which reads it if we may not write to them.
 
         Somebody who replies to a message of their own means themselves.
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +15,6 @@ from tests.process.running import Bot
 from tests.servers.openai import OpenAiServer
 from tests.servers.slack import SlackServer
 from tests.servers.telegram import TelegramServer
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder with a path short enough for a Unix socket."""
-    with tempfile.TemporaryDirectory(prefix="fd", dir="/tmp") as name:
-        yield Path(name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +35,10 @@ class World:
             "SLACK_APP_TOKEN": self.slack.app_token,
             "FRONTDESK_SLACK__API_URL": self.slack.api_url,
         }
+
+    def slack_over_http(self) -> dict[str, str]:
+        """On top of `platforms`: Slack calls us; once we run, its `events_url` must be set."""
+        return {"FRONTDESK_SLACK__MODE": "http", "SLACK_SIGNING_SECRET": self.slack.signing_secret}
 
     def with_model(self, *, timeout: str = "20s") -> dict[str, str]:
         """Settings that connect it to the model."""
@@ -64,10 +62,12 @@ class World:
 
     def bot(self, *settings: dict[str, str]) -> Bot:
         """A bot that is not started yet."""
-        merged: dict[str, str] = {}
-        for more in settings:
-            merged |= more
-        return Bot(self.folder, merged)
+        return Bot(self.folder, {name: value for more in settings for name, value in more.items()})
+
+    def asked(self, question: str) -> str:
+        """All that the model was given when it was last asked exactly this; empty if it never was."""
+        requests = [chat["messages"] for chat in self.model.chats if chat["messages"][-1]["content"] == question]
+        return str(requests[-1]) if requests else ""
 
 
 def text_of(message: dict[str, object]) -> str:
@@ -75,8 +75,16 @@ def text_of(message: dict[str, object]) -> str:
     return str(message.get("markdown_text") or message["text"])
 
 
-@pytest.fixture
-async def world(folder: Path) -> AsyncIterator[World]:
-    """Telegram, Slack and a model, each as strict as the real one."""
+@asynccontextmanager
+async def opened_world() -> AsyncIterator[World]:
+    """Telegram, Slack and a model, each as strict as the real one, and a folder short enough for a Unix socket."""
     async with TelegramServer() as telegram, SlackServer() as slack, OpenAiServer() as model:
-        yield World(folder=folder, telegram=telegram, slack=slack, model=model)
+        with tempfile.TemporaryDirectory(prefix="fd", dir="/tmp") as name:
+            yield World(folder=Path(name), telegram=telegram, slack=slack, model=model)
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    """The outside of one test."""
+    async with opened_world() as world:
+        yield world

@@ -10,6 +10,7 @@ import signal
 import sys
 from asyncio.subprocess import Process
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -20,6 +21,14 @@ OURS = re.compile(r"FRONTDESK_(?!SHARED)|TELEGRAM_|SLACK_|OPENAI_|REDIS_URL")
 """Variables of the machine that the tests run on must not reach the bot."""
 START_S = 60.0
 STOP_S = 60.0
+COMMAND_S = 60.0
+
+
+def environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    """That of a machine on which only these settings are made; data goes into `folder`."""
+    clean = {name: value for name, value in os.environ.items() if not OURS.match(name)}
+    ours = {"FRONTDESK_SERVER__PORT": "0", "FRONTDESK_REDIS__DATA_DIR": str(folder / "data"), "PYTHONUNBUFFERED": "1"}
+    return clean | ours | dict(settings)
 
 
 class Bot:
@@ -53,17 +62,15 @@ class Bot:
         Raises:
             AssertionError: it ended or was not ready in time; shows its output.
         """
-        environment = {name: value for name, value in os.environ.items() if not OURS.match(name)}
-        environment |= {
-            "FRONTDESK_SERVER__PORT": "0",
-            "FRONTDESK_REDIS__DATA_DIR": str(self._folder / "data"),
-            "PYTHONUNBUFFERED": "1",
-            **self._settings,
-        }
         began = self.output.stat().st_size if self.output.exists() else 0
         with self.output.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
-                *self._command, cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
+                *self._command,
+                cwd=ROOT,
+                env=environment(self._folder, self._settings),
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
         self.url = await self._find_url(began)
         if ready:
@@ -106,6 +113,46 @@ class Bot:
         async with asyncio.timeout(STOP_S):
             return await self._process.wait()
 
+    async def ended(self) -> int:
+        """Wait until it ends by itself; its exit code."""
+        assert self._process is not None
+        async with asyncio.timeout(STOP_S):
+            return await self._process.wait()
+
     def said(self) -> str:
         """All it wrote."""
         return self.output.read_text()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A command that ended by itself."""
+
+    code: int
+    output: str
+    errors: str
+
+
+async def frontdesk(folder: Path, settings: Mapping[str, str], *arguments: str, typed: str = "") -> Ended:
+    """Run a command to its end, with `typed` piped into it.
+
+    Raises:
+        TimeoutError: it did not end by itself, and was killed.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", *arguments),
+        cwd=ROOT,
+        env=environment(folder, settings),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(COMMAND_S):
+            output, errors = await process.communicate(typed.encode())
+    finally:
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+    return Ended(code=process.returncode or 0, output=output.decode(), errors=errors.decode())
