@@ -23,7 +23,18 @@ log = logging.getLogger(__name__)
 
 
 class Company:
-    """Keeps a person company while they wait, counted from the arrival of their message."""
+    """Keeps a person company while they wait.
+
+    Args:
+        inbox: where it is noted that the word was said.
+        messengers: one for each platform that is on.
+        outbound: the send budgets.
+        texts: our own sentences.
+        send_timeout: of sending the word.
+        typing_after: when typing is shown first, from the start of the work.
+        typing_every: how often it is shown again.
+        word_after: when the word is said, from the arrival of the message.
+    """
 
     def __init__(
         self,
@@ -33,12 +44,18 @@ class Company:
         outbound: OutboundBudget,
         texts: Texts,
         send_timeout: timedelta,
+        typing_after: timedelta = TYPING_AFTER,
+        typing_every: timedelta = TYPING_EVERY,
+        word_after: timedelta = WORD_AFTER,
     ) -> None:
         self._inbox = inbox
         self._messengers = messengers
         self._outbound = outbound
         self._texts = texts
         self._send_timeout = send_timeout
+        self._typing_after = typing_after
+        self._typing_every = typing_every
+        self._word_after = word_after
 
     @asynccontextmanager
     async def during(self, lease: Lease, voice: Language) -> AsyncIterator[None]:
@@ -57,21 +74,21 @@ class Company:
     async def _keep(self, lease: Lease, voice: Language, words: list[asyncio.Task[None]]) -> None:
         incoming = lease.claimed.incoming
         messenger = self._messengers[incoming.conversation.platform]
-        pause = TYPING_AFTER
+        pause = self._typing_after
         while True:
             await asyncio.sleep(pause.total_seconds())
             await messenger.typing(incoming.reply_to)
-            left = WORD_AFTER - lease.age()
+            left = self._word_after - lease.age()
             if left > timedelta(0):
-                pause = min(TYPING_EVERY, left)
+                pause = min(self._typing_every, left)
                 continue
-            pause = TYPING_EVERY
+            pause = self._typing_every
             if not words:
                 words.append(asyncio.create_task(self.say_word_if_due(lease, voice), name="turn - word of waiting"))
 
     async def say_word_if_due(self, lease: Lease, voice: Language) -> None:
         """The one word of a turn, if its person has waited long enough and the budget allows; never raises."""
-        if lease.claimed.told_waiting or lease.age() < WORD_AFTER:
+        if lease.claimed.told_waiting or lease.age() < self._word_after:
             return
         incoming = lease.claimed.incoming
         messenger = self._messengers[incoming.conversation.platform]
