@@ -224,7 +224,7 @@ class InboxMachine(RuleBasedStateMachine):
             turn = self.model.boxes[claimed.incoming.conversation].turn
             assert turn is not None
             if delivery is not None and turn.reply is None:
-                turn.reply, turn.attempts = delivery, 0
+                turn.reply, turn.attempts, turn.crashes = delivery, 0, 1
             if out is not None:
                 turn.sent[out[0]] = out[1]
             if sending is not None:

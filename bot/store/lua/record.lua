@@ -11,7 +11,7 @@
 --
 -- One script, because "this one is out, that one goes next" must not tear: field s<k> is '' while part k is being
 -- sent and holds the platform's id afterwards. A finished reply is written once, a later one does not replace it;
--- from then on `attempts` counts failed sendings. Twice is as once. O(1).
+-- from then on `attempts` and `crashes` count those of its delivery. Twice is as once. O(1).
 
 local prefix, conversation, token, reply = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 local sent, sent_id, sending = ARGV[4], ARGV[5], ARGV[6]
@@ -22,7 +22,7 @@ if redis.call('HGET', turn, 'token') ~= token then
 end
 if reply ~= '' then
   if redis.call('HSETNX', turn, 'reply', reply) == 1 then
-    redis.call('HSET', turn, 'attempts', 0)
+    redis.call('HSET', turn, 'attempts', 0, 'crashes', 1)
   end
 end
 if sent ~= '' then
