@@ -106,6 +106,16 @@ class Bot:
         os.killpg(self._process.pid, signal.SIGKILL)
         await self._process.wait()
 
+    def kill_redis(self) -> None:
+        """`kill -9` of its embedded Redis alone."""
+        socket = f"redis-server unixsocket:{self._folder}/data/".encode()
+        servers: list[str] = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):  # it ended meanwhile
+                servers += [path.parent.name] if socket in path.read_bytes() else []
+        (server,) = servers
+        os.kill(int(server), signal.SIGKILL)
+
     async def stop(self) -> int:
         """SIGTERM, as an operator stops it; its exit code."""
         assert self._process is not None

@@ -131,7 +131,7 @@ async def test_every_topic_of_a_forum_is_a_conversation_of_its_own(town: World) 
 
 
 async def test_a_basic_group_is_a_place_like_any_other(town: World) -> None:
-    """A group that is no supergroup: history of its own, apart from the private chat, and the answer quotes its asker."""
+    """No supergroup: its history is apart from the private chat, and each answer quotes its asker."""
     group = Chat(id=-700, type="group")
     carol = User(id=3, first_name="Carol")
     town.telegram.say("My code word is raven", user=carol)

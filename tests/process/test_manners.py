@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import aiohttp
 import pytest
@@ -143,6 +144,20 @@ async def test_metrics_and_health_tell_what_happened(world: World) -> None:
     for word in ("nightingale", world.telegram.token, world.slack.bot_token, world.slack.app_token, world.model.key):
         assert word not in metrics
         assert word not in bot.said()
+
+
+async def test_the_log_tells_how_each_turn_ended(world: World) -> None:
+    """With logging.format json, an answered message leaves a line with its turn, its outcome and the time it took."""
+    bot = world.bot(world.platforms(), world.with_model(), world.unlimited(), {"FRONTDESK_LOGGING__FORMAT": "json"})
+    async with bot:
+        update = world.telegram.say("How much is a transfer?", user=ANN)
+        await world.telegram.wait_messages(ANN.id, 1)
+
+    lines = [json.loads(line) for line in bot.said().splitlines() if line.startswith("{")]
+    (ended,) = [line for line in lines if "outcome" in line]
+    assert ended["turn"].endswith(f":{update}")
+    assert ended["outcome"] == "answered"
+    assert ended["seconds"] >= 0
 
 
 @pytest.mark.timeout(120)

@@ -44,6 +44,9 @@ async def test_make_run_answers_everywhere_and_remembers_after_a_kill(world: Wor
         world.telegram.say("And how long does it take?", user=ANN)
         follow_up = (await world.telegram.wait_messages(ANN.id, 2))[1]
         assert "Transfers" in follow_up.text
+        world.telegram.say("那要多久才能办好？", user=LI)
+        in_chinese = (await world.telegram.wait_messages(LI.id, 2))[1]
+        assert "挂失" in in_chinese.text
         world.slack.say("C1", "U1", "and how long does it take?", root)
         await world.slack.wait_until(lambda: len(world.slack.from_bot("C1", root)) == 2, "a follow-up in the thread")
         assert "Transfers" in text_of(world.slack.from_bot("C1", root)[1])

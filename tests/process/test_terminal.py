@@ -1,0 +1,72 @@
+"""The commands in a terminal, by themselves and beside a running bot: each ends by itself with its exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from tests.process.conftest import World
+from tests.process.page import PageVisitor
+from tests.process.running import frontdesk
+
+ENGLISH = "How much does a transfer to another bank cost?"
+CHINESE = "银行卡丢了怎么办？"
+TWO_LINES = f"{ENGLISH}\n{CHINESE}\n"
+"""What `printf '…\\n…\\n' | frontdesk chat` pipes in."""
+
+
+async def test_chat_answers_a_pipe_in_two_languages_and_ends(world: World) -> None:
+    """With no bot running, it starts what it needs, reads the documents, answers both lines, and ends with 0."""
+    ended = await frontdesk(world.folder, {}, "chat", typed=TWO_LINES)
+
+    assert (ended.code, ended.errors) == (0, "")
+    assert "Transfers" in ended.output
+    assert "No language model is set up" in ended.output
+    assert "挂失" in ended.output
+    assert "目前没有配置语言模型" in ended.output
+
+
+async def test_chat_beside_a_running_bot_and_each_answers_its_own(world: World) -> None:
+    """Both work on the same data at the same moment; no line ends up at the page, no message in the terminal."""
+    async with world.bot(world.unlimited()) as bot, PageVisitor(bot.url) as page:
+        chatting = asyncio.create_task(frontdesk(world.folder, world.unlimited(), "chat", typed=TWO_LINES))
+        answers = [await page.ask(question) for question in ("How do I open an account?", "怎么开户？")]
+        ended = await chatting
+        answers.append(await page.ask("/help"))
+
+    assert (ended.code, ended.errors) == (0, "")
+    assert "Transfers" in ended.output
+    assert "挂失" in ended.output
+    assert "Opening an account" in answers[0]
+    assert "开户" in answers[1]
+    assert page.replies == answers
+    assert "Opening an account" not in ended.output
+
+
+async def test_documents_come_and_go_beside_a_running_bot(world: World) -> None:
+    """`ingest` changes the very next answer, `search` finds what the bot would, and a deleted file is out of both."""
+    settings = {"FRONTDESK_KNOWLEDGE__PATHS": "[]"}
+    documents = world.folder / "docs"
+    documents.mkdir()
+    parking = documents / "parking.md"
+    parking.write_text("# Parking\n\nParking behind the branch costs 3 euros per hour.\n")
+    (documents / "hours.md").write_text("# Opening hours\n\nThe branch is open from nine to five.\n")
+    question = "What does parking behind the branch cost?"
+
+    async with world.bot(world.unlimited(), settings) as bot, PageVisitor(bot.url) as page:
+        before = await page.ask(question)
+        added = await frontdesk(world.folder, settings, "ingest", str(documents))
+        after = await page.ask(question)
+        found = await frontdesk(world.folder, settings, "search", question, "--json")
+        parking.unlink()
+        removed = await frontdesk(world.folder, settings, "ingest", str(documents))
+        found_later = await frontdesk(world.folder, settings, "search", question, "--json")
+        gone = await page.ask(question)
+
+    assert "3 euros" not in before
+    assert (added.code, added.output.strip()) == (0, "Documents: 2 added, 0 changed, 0 unchanged, 0 removed")
+    assert "3 euros" in after
+    assert json.loads(found.output.splitlines()[0])["title"] == "Parking"
+    assert removed.output.strip() == "Documents: 0 added, 0 changed, 1 unchanged, 1 removed"
+    assert "Parking" not in found_later.output
+    assert "3 euros" not in gone
