@@ -11,6 +11,7 @@ import getpass
 import logging
 import os
 import secrets
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -27,6 +28,7 @@ from bot.company import Company
 from bot.config import Config
 from bot.deliver import Deliver
 from bot.errors import EmbeddingUnavailable, StartError, StoreUnavailable
+from bot.evaluate import Searched
 from bot.http.app import build
 from bot.http.metrics import PrometheusMeter, QueueState
 from bot.http.server import serve as serve_http
@@ -37,7 +39,7 @@ from bot.message import Incoming, Language, Platform
 from bot.pipeline import Pipeline, Step
 from bot.platforms import Platforms, open_platforms
 from bot.policy import access_of, admins_of, own_voice, scope_of
-from bot.ports import Accepted, Found, Gate, Messenger, Meter, Model
+from bot.ports import Accepted, Gate, Messenger, Meter, Model
 from bot.steps.admit import Admit
 from bot.steps.answer import Answer
 from bot.steps.commands import CommandAct, Commands
@@ -232,15 +234,21 @@ async def ingest(config: Config, paths: Sequence[Path], on_progress: Callable[[P
         return await Ingest(stores.passages, stores.embedder).sync(paths, origin="cli", progress=on_progress)
 
 
-async def search(config: Config, question: str) -> Found:
-    """What the pipeline would find for a question.
+async def search(config: Config, questions: Sequence[str], k: int | None = None) -> list[Searched]:
+    """What the pipeline would find for each question, at most `k` passages (`knowledge.top_k` if not given).
 
     Raises:
         StartError: Redis cannot be reached or started.
         StoreUnavailable: it went away.
     """
+    searched: list[Searched] = []
     async with open_stores(config, join=True) as stores:
-        return await stores.passages.search(question, language_of(question), config.knowledge.top_k)
+        for question in questions:
+            started = time.perf_counter()
+            found = await stores.passages.search(question, language_of(question), k or config.knowledge.top_k)
+            milliseconds = (time.perf_counter() - started) * 1000
+            searched.append(Searched(question=question, found=found, milliseconds=milliseconds))
+    return searched
 
 
 class ClosingGate:

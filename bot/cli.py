@@ -21,9 +21,8 @@ import typer
 
 from bot.config import Config, load
 from bot.errors import ConfigError
+from bot.evaluate import DEPTH, Searched, read_expected, read_questions, retrieval_figures
 from bot.knowledge.ingest import Progress, Summary
-from bot.ports import Found
-from bot.turn import Passage
 from bot.welcome import start_text
 
 Work = Callable[[asyncio.Event], Coroutine[None, None, None]]
@@ -48,8 +47,8 @@ class Application(Protocol):
         """Bring files and folders into the knowledge base."""
         ...
 
-    async def search(self, config: Config, question: str) -> Found:
-        """The passages an answer would be made from."""
+    async def search(self, config: Config, questions: Sequence[str], k: int | None = None) -> list[Searched]:
+        """The passages that an answer to each question would be made from."""
         ...
 
 
@@ -147,21 +146,64 @@ def ingest(
 @app.command()
 def search(
     context: typer.Context,
-    question: Annotated[list[str], typer.Argument(metavar="QUESTION", help="In your own words.")],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per passage and line.")] = False,
+    question: Annotated[list[str] | None, typer.Argument(metavar="QUESTION", help="In your own words.")] = None,
+    batch: Annotated[
+        Path | None, typer.Option("--batch", metavar="FILE", exists=True, help="Ask each line of a file instead.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object per line: a passage, or with --batch a question.")
+    ] = False,
     config: ConfigPath = None,
 ) -> None:
     """Show the passages that an answer to QUESTION would be made from, best first."""
+    if bool(question) == (batch is not None):
+        raise typer.BadParameter("give a question, or --batch with a file of questions")
     entry, settings = _entry(context), _loaded(config)
     _log_quietly(settings)
+    questions = [" ".join(question)] if question else read_questions(_lines(batch), str(batch))
+    for searched in _searched(entry, settings, questions):
+        if batch is None or not as_json:
+            _print_passages(searched, as_json=as_json, headed=batch is not None)
+        else:
+            typer.echo(searched.to_json())
+
+
+evaluations = typer.Typer(help="Measure what serves, on questions of your own.", no_args_is_help=True)
+app.add_typer(evaluations, name="eval")
+
+
+@evaluations.command()
+def retrieval(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, help='Lines of {"question", "document"}.')],
+    config: ConfigPath = None,
+) -> None:
+    """Print how often a question finds its document: recall@1 and @5, mean reciprocal rank, p50 and p99 in ms."""
+    entry, settings = _entry(context), _loaded(config)
+    _log_quietly(settings)
+    expected = read_expected(_lines(file), str(file))
+    searched = _searched(entry, settings, [question for question, _ in expected], k=DEPTH)
+    figures = retrieval_figures(searched, [document for _, document in expected])
+    for name, figure in figures.items():
+        typer.echo(f"{name:<10} {figure:.4g}")
+
+
+def _searched(entry: Entry, settings: Config, questions: Sequence[str], *, k: int | None = None) -> list[Searched]:
     application = entry.application()
-    found: list[Found] = []
+    results: list[Searched] = []
 
     async def work(_: asyncio.Event) -> None:
-        found.append(await application.search(settings, " ".join(question)))
+        results.extend(await application.search(settings, questions, k))
 
     entry.run(work, False)
-    _print_passages(found[0].passages, as_json=as_json)
+    return results
+
+
+def _lines(file: Path | None) -> list[str]:
+    try:
+        return file.read_text(encoding="utf-8-sig").splitlines() if file is not None else []
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([f"{file}: found {type(error).__name__}, allowed a readable file in UTF-8"]) from None
 
 
 def _entry(context: typer.Context) -> Entry:
@@ -213,7 +255,10 @@ def _report(summary: Summary) -> int:
     return 1 if summary.failed and not counts["added"] + counts["changed"] + counts["unchanged"] else 0
 
 
-def _print_passages(passages: Sequence[Passage], *, as_json: bool) -> None:
+def _print_passages(searched: Searched, *, as_json: bool, headed: bool) -> None:
+    passages = searched.found.passages
+    if headed:
+        typer.echo(f"\n{searched.question}")
     if as_json:
         for passage in passages:
             typer.echo(json.dumps(asdict(passage), ensure_ascii=False))

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from bot.cli import Entry
 from bot.config import Config, load
 from bot.config_rules import VARIABLES
 from bot.errors import BotError, ConfigError, StartError, StoreUnavailable
+from bot.evaluate import Searched
 from bot.knowledge.ingest import Progress, Summary
 from bot.logs import QUIET
 from bot.ports import Found
@@ -72,10 +73,17 @@ class FakeApplication:
         on_progress(Progress(done=1, total=1, path="[red]a.md"))
         return self._summary
 
-    async def search(self, config: Config, question: str) -> Found:
+    async def search(self, config: Config, questions: Sequence[str], k: int | None = None) -> list[Searched]:
         """Find the one passage, unless asked for nothing."""
-        self._begin(config, "search", question)
-        return Found(passages=() if question == "nothing" else (PASSAGE,), epoch=3)
+        self._begin(config, "search", questions[0] if len(questions) == 1 else list(questions))
+        return [
+            Searched(
+                question=question,
+                found=Found(passages=() if question == "nothing" else (PASSAGE,), epoch=3),
+                milliseconds=2.5,
+            )
+            for question in questions
+        ]
 
 
 @pytest.fixture(autouse=True)
@@ -168,6 +176,45 @@ def test_search_that_finds_nothing_is_no_error(
     """People get a sentence, programs get no line."""
     assert command("search", *arguments) == 0
     assert capsys.readouterr().out == printed
+
+
+def test_a_batch_of_questions_gives_a_line_for_each(capsys: pytest.CaptureFixture[str]) -> None:
+    """Question, passages and milliseconds, in order; a file that is not UTF-8, or both kinds at once, is an error."""
+    Path("q.txt").write_text("card\n\n挂失\n", encoding="utf-8")
+    Path("gb.txt").write_bytes("挂失".encode("gb18030"))
+
+    assert command("search", "--batch", "q.txt", "--json") == 0
+
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["question"], second["question"], first["milliseconds"]) == ("card", "挂失", 2.5)
+    assert first["passages"] == [
+        {"document": PASSAGE.document, "place": PASSAGE.place, "text": PASSAGE.text, "score": 0.91}
+    ]
+    assert command("search", "--batch", "gb.txt") == 2
+    assert command("search", "card", "--batch", "q.txt") == 2
+    assert command("search") == 2
+
+
+def test_eval_retrieval_prints_the_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line per figure; every unreadable line of the file is named."""
+    lines = [{"question": "card", "document": PASSAGE.document}, {"question": "nothing", "document": "other.md"}]
+    Path("e.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    Path("bad.jsonl").write_text('{"question": "x"}\nnot json\n', encoding="utf-8")
+
+    assert command("eval", "retrieval", "e.jsonl") == 0
+
+    figures = dict(line.split() for line in capsys.readouterr().out.splitlines())
+    assert figures == {
+        "questions": "2",
+        "recall@1": "0.5",
+        "recall@5": "0.5",
+        "mrr": "0.5",
+        "p50_ms": "2.5",
+        "p99_ms": "2.5",
+    }
+    assert command("eval", "retrieval", "bad.jsonl") == 2
+    said = capsys.readouterr().err
+    assert all(words in said for words in ("line 1", "line 2"))
 
 
 def test_ingest_says_what_it_did_and_what_it_skipped(capsys: pytest.CaptureFixture[str]) -> None:
@@ -299,7 +346,7 @@ class Application:
             await asyncio.sleep(60)
         print("stopped in order", flush=True)
 
-    async def search(self, config, question):
+    async def search(self, config, questions, k=None):
         print("ready", flush=True)
         await asyncio.sleep(60)
 
