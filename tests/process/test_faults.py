@@ -10,7 +10,8 @@ from tests.process.conftest import World, text_of
 from tests.process.test_crowd import echo
 from tests.servers.openai import ChatMessages
 from tests.servers.slack import Fault
-from tests.servers.telegram_chat import User
+from tests.servers.telegram import USERNAME
+from tests.servers.telegram_chat import Chat, User
 from tests.servers.telegram_fault import CUT_AFTER, CUT_BEFORE, too_many_requests
 
 TEXTS = Texts.load()
@@ -18,19 +19,21 @@ ANN, BOB = User(id=1), User(id=2, first_name="Bob")
 
 
 async def test_a_pause_that_telegram_asks_for_is_kept(world: World) -> None:
-    """429 with a wait: nothing goes into that chat meanwhile, then the answer goes out once; others do not wait."""
+    """429 with a wait: nobody's answer goes into that group meanwhile, then each goes out once; other chats go on."""
+    group = Chat(id=-100_100, type="supergroup")
     world.telegram.fail_next("sendMessage", too_many_requests(2))
     async with world.bot(world.platforms(), world.with_model(), world.unlimited()):
-        world.telegram.say("How much is a transfer?", user=ANN)
+        world.telegram.say(f"@{USERNAME} How much is a transfer?", user=ANN, chat=group)
         await world.telegram.wait_until(lambda: len(world.telegram.calls_of("sendMessage")) == 1, "the refusal")
+        world.telegram.say(f"@{USERNAME} What is a loan?", user=BOB, chat=group)
+        await world.telegram.wait_until(lambda: len(world.model.chats) == 2, "the second answer is made")
         world.telegram.say("And a card?", user=ANN)
-        world.telegram.say("What is a loan?", user=BOB)
-        await world.telegram.wait_messages(BOB.id, 1)
-        went_to = [call.parameters["chat_id"] for call in world.telegram.calls_of("sendMessage")]
-        sent = await world.telegram.wait_messages(ANN.id, 2)
+        await world.telegram.wait_messages(group.id, 2)
 
-    assert went_to == [str(ANN.id), str(BOB.id)]
-    assert [message.text for message in sent] == ["You asked: How much is a transfer?", "You asked: And a card?"]
+    went_to = [int(call.parameters["chat_id"]) for call in world.telegram.calls_of("sendMessage")]
+    assert went_to == [group.id, ANN.id, group.id, group.id]
+    answers = sorted(sent.text for sent in world.telegram.messages(group.id))
+    assert answers == ["You asked: How much is a transfer?", "You asked: What is a loan?"]
     assert len(world.model.chats) == 3
 
 
