@@ -105,7 +105,7 @@ class Inbox(Protocol):
         """Lease the earliest due conversation; None if nothing is due."""
 
     def idle(self) -> timedelta | None:
-        """How long until a conversation falls due, as the last empty claim saw it; None: nothing waits."""
+        """How long until a conversation falls due, as the last claim saw it; None: nothing waits."""
 
     async def renew(self, claims: Sequence[Claimed]) -> frozenset[str]:
         """Prolong leases; returns the tokens that still hold."""

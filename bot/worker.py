@@ -169,11 +169,13 @@ class Worker:
                 continue
             if claimed is None:
                 self._room.release()
-                idle = self._inbox.idle()
+            else:
+                self._begin(Lease(claimed, asked_at=asked_at, duration=self._lease))
+                token = uuid.uuid4().hex
+            # The claim said when there is more to do; whatever comes earlier rings.
+            idle = self._inbox.idle()
+            if idle != timedelta(0):
                 await self._doorbell.wait(POLL if idle is None else min(POLL, idle))
-                continue
-            self._begin(Lease(claimed, asked_at=asked_at, duration=self._lease))
-            token = uuid.uuid4().hex
 
     def _begin(self, lease: Lease) -> None:
         token = lease.claimed.token

@@ -133,15 +133,19 @@ class RedisInbox:
             )
             if isinstance(answer, int):
                 waits_ms.append(answer)
-            else:
-                self._turn_of_partition = (partition + 1) % self._partitions
-                return partition, cast("list[object]", answer)
+                continue
+            self._turn_of_partition = (partition + 1) % self._partitions
+            record = cast("list[object]", answer)
+            # Of the partitions not asked nothing is known: there may be something due.
+            asked_all = self._partitions == 1
+            self._idle = timedelta(milliseconds=cast("int", record[-1]) if asked_all else 0)
+            return partition, record
         due_ms = [wait for wait in waits_ms if wait >= 0]
         self._idle = timedelta(milliseconds=min(due_ms)) if due_ms else None
         return first, None
 
     def idle(self) -> timedelta | None:
-        """How long until a conversation falls due, as the last empty claim saw it; None: nothing waits."""
+        """How long until a conversation falls due, as the last claim saw it; None: nothing waits."""
         return self._idle
 
     async def _bury_unreadable(self, record: list[object], token: str, partition: int) -> None:

@@ -53,7 +53,7 @@ def claimed_from(answer: list[object], token: str) -> Claimed:
     Raises:
         ValueError, KeyError, TypeError: a record is not one of ours.
     """
-    _, body, fields, exchanges, now_ms = cast("tuple[bytes, bytes, list[bytes], list[bytes], int]", answer)
+    _, body, fields, exchanges, now_ms, _ = cast("tuple[bytes, bytes, list[bytes], list[bytes], int, int]", answer)
     arrived_ms, full, record = body.split(b":", 2)
     turn = dict(zip(fields[::2], fields[1::2], strict=True))
     reply = turn.get(b"reply")

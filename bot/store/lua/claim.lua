@@ -7,7 +7,8 @@
 -- ARGV[4]  life of a history after its last use, ms
 -- ARGV[5]  now, Unix ms; '' in production
 -- Returns  ms until something falls due, -1 if nothing waits; if something is due
---          { conversation, body of the head message, fields and values of its turn, exchanges oldest first, now in ms }
+--          { conversation, body of the head message, fields and values of its turn, exchanges oldest first, now in ms,
+--            ms until the next one falls due }
 --          where a body is '<arrived_ms>:<full>:<json>' and an exchange '<arrived_ms>:<json>'
 --
 -- Asked again with the same token within its lease, it returns the same conversation. A lease that ran out shows as a
@@ -21,6 +22,11 @@ local now = clock(ARGV[5])
 local due = prefix .. ':due'
 
 -- An id whose message is gone, by a hand or an eviction, must not hold up those behind it.
+local function until_next_due()
+  local at = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')[2]
+  return at and math.max(0, tonumber(at) - now) or -1
+end
+
 local function head_of(conversation)
   local mail = prefix .. ':mail:' .. conversation
   while true do
@@ -42,8 +48,7 @@ else
   repeat
     conversation = redis.call('ZRANGE', due, '-inf', now, 'BYSCORE', 'LIMIT', 0, 1)[1]
     if not conversation then
-      local next_due = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')[2]
-      return next_due and math.max(0, tonumber(next_due) - now) or -1
+      return until_next_due()
     end
     id, body = head_of(conversation)
     if not id then
@@ -70,4 +75,4 @@ if exchanges > 0 then
   recent = redis.call('LRANGE', history, -exchanges, -1)
   redis.call('PEXPIRE', history, history_ms)
 end
-return { conversation, body, redis.call('HGETALL', turn), recent, now }
+return { conversation, body, redis.call('HGETALL', turn), recent, now, until_next_due() }
