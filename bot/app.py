@@ -172,6 +172,7 @@ async def run_parts(
             await serving
             for task in background:
                 task.cancel()
+            log.info("stopped")
     except* (StartError, StoreUnavailable) as group:
         raise first_of(group) from None
 
@@ -231,6 +232,8 @@ async def ingest(config: Config, paths: Sequence[Path], on_progress: Callable[[P
         StoreUnavailable: it went away; what was switched stays, ingesting again goes on from there.
     """
     async with open_stores(config, join=True) as stores:
+        if stores.server is not None and stores.server.started_here:
+            log.warning("no bot runs on %s: the documents are put there", config.redis.data_dir.absolute())
         return await Ingest(stores.passages, stores.embedder).sync(paths, origin="cli", progress=on_progress)
 
 

@@ -124,7 +124,9 @@ def chat(context: typer.Context, config: ConfigPath = None) -> None:
 @app.command()
 def ingest(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH", exists=True, help="Files and folders.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH", help="Files and folders; one that is gone takes its documents out.")
+    ],
     config: ConfigPath = None,
 ) -> None:
     """Read documents (.md, .txt, .html) into the knowledge base; what has not changed is left alone."""
@@ -155,7 +157,7 @@ def search(
     ] = False,
     config: ConfigPath = None,
 ) -> None:
-    """Show the passages that an answer to QUESTION would be made from, best first."""
+    """Show the passages that are found for QUESTION, best first; quoting without a model is stricter."""
     if bool(question) == (batch is not None):
         raise typer.BadParameter("give a question, or --batch with a file of questions")
     entry, settings = _entry(context), _loaded(config)
@@ -252,7 +254,7 @@ def _report(summary: Summary) -> int:
         typer.echo(f"skipped {document}: {reason}", err=True)
     skipped = f", {len(summary.failed)} skipped" if summary.failed else ""
     typer.echo("Documents: " + ", ".join(f"{count} {name}" for name, count in counts.items()) + skipped)
-    return 1 if summary.failed and not counts["added"] + counts["changed"] + counts["unchanged"] else 0
+    return 1 if summary.failed and not any(counts.values()) else 0
 
 
 def _print_passages(searched: Searched, *, as_json: bool, headed: bool) -> None:

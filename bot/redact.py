@@ -16,7 +16,7 @@ HIDDEN = "[hidden]"
 _SHAPES = re.compile(
     r"\d{5,}(?::|%3[Aa])[\w-]{30,}"  # Telegram bot token; 35 characters today, Telegram fixes no length
     r"|xox[a-z](?:\.[a-z]+)?-[\w-]{6,}|xapp-[\w-]{6,}"  # Slack tokens
-    r"|(?<![A-Za-z0-9])sk-[\w-]{8,}"  # keys of OpenAI and of servers that copy its shape
+    r"|(?<![A-Za-z0-9])sk-[\w-]{4,}"  # keys of OpenAI and of servers that copy its shape
     r"|(?<=[Bb]earer )[\w.~+/=-]{8,}"
 )
 _PASSWORD = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^\s/'\"]*@", re.IGNORECASE)

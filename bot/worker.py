@@ -8,6 +8,7 @@ says how far its reply had come.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import time
 import uuid
@@ -23,7 +24,7 @@ from bot.deliver import Deferred, Deliver, backoff, insist
 from bot.errors import StoreUnavailable
 from bot.language import language_of
 from bot.lease import Lease
-from bot.message import Language, Platform
+from bot.message import Language, MessageId, Platform
 from bot.pipeline import Pipeline
 from bot.ports import Claimed, Delivery, Inbox, Messenger, Meter
 from bot.texts import Texts
@@ -193,8 +194,7 @@ class Worker:
     async def _take(self, lease: Lease) -> None:
         """One turn, from claim to settle; raises nothing but cancellation."""
         claimed = lease.claimed
-        # The message's identity, so that a turn is found in the logs of every worker that had it.
-        structlog.contextvars.bind_contextvars(turn=claimed.incoming.id)
+        structlog.contextvars.bind_contextvars(turn=turn_id(claimed.incoming.id))
         try:
             await self._turn(lease)
         except asyncio.CancelledError:
@@ -331,6 +331,11 @@ class Worker:
                     lease.prolong(asked_at=asked_at)
                 else:
                     lease.lose()
+
+
+def turn_id(message: MessageId) -> str:
+    """What a turn is called in the logs, in those of every worker that had it: a digest, for ids name people."""
+    return hashlib.blake2b(message.encode(), digest_size=8).hexdigest()
 
 
 def language_for(claimed: Claimed) -> Language:

@@ -38,11 +38,13 @@ class Walk:
         files: each document once, sorted by name.
         roots: names of the paths that could be walked.
         failed: (name, reason) of paths and folders that could not.
+        gone: names of the paths that do not exist; they are among `failed` too.
     """
 
     files: tuple[FoundFile, ...]
     roots: tuple[str, ...]
     failed: tuple[tuple[str, str], ...]
+    gone: tuple[str, ...] = ()
 
 
 async def walk(paths: Iterable[Path]) -> Walk:
@@ -66,10 +68,12 @@ def _walk(paths: list[Path]) -> Walk:
     files: dict[str, FoundFile] = {}
     roots: list[str] = []
     failed: list[tuple[str, str]] = []
+    gone: list[str] = []
     for path in paths:
         root = document_name(path)
         if not path.exists():
             failed.append((root, "no such file or folder"))
+            gone.append(root)
             continue
         found = [path] if not path.is_dir() else _files_below(path, failed)
         roots.append(root)
@@ -81,7 +85,7 @@ def _walk(paths: list[Path]) -> Walk:
                 # Bytes that are no UTF-8, or control characters: no reader could be told where it is from.
                 failed.append((name.encode("utf-8", "backslashreplace").decode(), "the file name is not printable"))
     ordered = tuple(files[name] for name in sorted(files))
-    return Walk(files=ordered, roots=tuple(roots), failed=tuple(failed))
+    return Walk(files=ordered, roots=tuple(roots), failed=tuple(failed), gone=tuple(gone))
 
 
 def _files_below(folder: Path, failed: list[tuple[str, str]]) -> list[Path]:

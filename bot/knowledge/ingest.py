@@ -144,7 +144,8 @@ class Ingest:
 
         `config`: these are all the configured paths; documents of paths no longer among them go, unless somebody
         ingested them by hand. `cli`: these paths are added. Either way a file gone from under them is taken out.
-        A path that does not exist is reported, and what was under it stays.
+        A configured path that does not exist is reported, and what was under it stays: its disk may not be there
+        yet. One named by hand is meant: what was under it goes.
 
         Args:
             paths: files and folders.
@@ -162,6 +163,8 @@ class Ingest:
                 await self._passages.drop_other_embedders()
             swept = await self._passages.sweep()
             found = await walk(paths)
+            if origin == "cli":
+                found = _without_gone(found, known)
             summary.failed.extend(found.failed)
             for done, file in enumerate(found.files, start=1):
                 await self._take_in(file, origin, known.get(file.name), summary)
@@ -248,6 +251,13 @@ class Ingest:
             await self._passages.switch(path, replace(record, origins=origins))
         elif await self._passages.remove(path):
             summary.removed.append(path)
+
+
+def _without_gone(found: Walk, known: Mapping[str, DocumentRecord]) -> Walk:
+    """Paths that are gone count as walked and empty, if documents came from there."""
+    gone = [root for root in found.gone if any(is_under(path, root) for path in known)]
+    failed = tuple((name, reason) for name, reason in found.failed if name not in gone)
+    return replace(found, roots=(*found.roots, *gone), failed=failed)
 
 
 def version_of(content: bytes) -> str:

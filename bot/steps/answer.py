@@ -15,6 +15,7 @@ from bot.errors import ModelUnavailable, StoreUnavailable
 from bot.message import Language
 from bot.ports import Answers, Completion, Meter, Model
 from bot.prompt import build, cited, sources
+from bot.smalltalk import small_talk
 from bot.texts import Texts
 from bot.tokens import estimate_tokens
 from bot.turn import Outcome, Passage, StoredAnswer, Turn
@@ -100,10 +101,17 @@ class Answer:
         return replace(turn, draft=answer, storable=turn.storable and completion.complete, outcome="answered")
 
     def _quoted(self, turn: Turn, notice: str) -> Turn:
+        kind = small_talk(turn.incoming.text)
+        if kind is not None:
+            text = self._texts(f"talk_{kind}", turn.voice, name=self._bot_name)
+            return replace(turn, draft=self._draft(turn, text, text), storable=False, outcome="quoted")
         quoted = self._quote(turn.incoming.text, turn.language, turn.passages)
         text = quoted or self._texts("not_in_documents", turn.voice)
         used = cited(text, len(turn.passages))[1] if quoted else ()
-        markdown = f"{self._with_sources(text, turn, used)}\n\n_{self._texts(notice, turn.voice)}_"
+        markdown = self._with_sources(text, turn, used)
+        # "Only quotes" would puzzle where nothing is quoted; that the model is away is said in any case.
+        if quoted or notice != "no_model":
+            markdown += f"\n\n_{self._texts(notice, turn.voice)}_"
         outcome: Outcome = "quoted"
         draft = self._draft(turn, text, markdown)
         return replace(turn, draft=draft, storable=turn.storable and quoted is not None, outcome=outcome)

@@ -55,11 +55,13 @@ class RedisDoorbell:
                 await asyncio.sleep(RECONNECT.total_seconds())
 
     async def _listen(self) -> None:
-        with translated("doorbell"):
-            async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+        async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+            # Each act in a block of its own: `translated` notices at its end if a cancellation got lost in it.
+            with translated("doorbell"):
                 await pubsub.subscribe(keys.doorbell())
-                self._rung.set()
-                while True:
+            self._rung.set()
+            while True:
+                with translated("doorbell"):
                     message = await pubsub.get_message(timeout=LISTEN.total_seconds())
-                    if message is not None:
-                        self._rung.set()
+                if message is not None:
+                    self._rung.set()

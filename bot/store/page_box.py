@@ -129,13 +129,15 @@ class RedisPageBox:
 
     async def _listen(self) -> None:
         try:
-            with translated("page_box.listen"):
-                async with self._listener.pubsub() as pubsub:
+            async with self._listener.pubsub() as pubsub:
+                # Each act in a block of its own: `translated` notices at its end if a cancellation got lost in it.
+                with translated("page_box.listen"):
                     await pubsub.subscribe(_RING)
-                    while True:
+                while True:
+                    with translated("page_box.listen"):
                         message = await pubsub.get_message(timeout=LISTEN.total_seconds())
-                        if message is not None:
-                            self._heard(message)
+                    if message is not None:
+                        self._heard(message)
         finally:
             self._hears = False
             self._wake_all()

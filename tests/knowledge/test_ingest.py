@@ -143,6 +143,22 @@ async def test_a_file_gone_from_the_disk_goes_for_both(ingest: Ingest, passages:
     assert await passages.documents() == {}
 
 
+async def test_a_path_named_by_hand_that_is_gone_takes_its_documents_out(
+    ingest: Ingest, passages: Passages, folder: Path
+) -> None:
+    """Who names it knows that it is gone; a path that nothing came from is reported."""
+    gone, never = folder / "a.md", folder / "never.md"
+    gone.write_text("The vault code is written here.")
+    await ingest.sync([gone], origin="cli")
+    gone.unlink()
+
+    summary = await ingest.sync([gone, never], origin="cli")
+
+    assert summary.removed == [document_name(gone)]
+    assert summary.failed == [(document_name(never), "no such file or folder")]
+    assert await answers(passages, "vault code") == []
+
+
 async def test_a_missing_folder_is_reported_and_its_documents_stay(
     ingest: Ingest, passages: Passages, folder: Path, tmp_path: Path
 ) -> None:

@@ -407,6 +407,17 @@ class TestAnswering:
         assert TEXTS("model_away", "en") in text_of(ended)
         assert answers.stored == {}
 
+    async def test_small_talk_without_a_model_is_answered_in_kind(self) -> None:
+        """A greeting is no question to the documents; with a model, the model makes the talk."""
+        knowledge = FakeKnowledge((passage(),))
+        model = FakeModel("Hello to you.")
+
+        greeted = await answering(None, FakeAnswers(), knowledge).run(turn(incoming("hi!")))
+        talked = await answering(model, FakeAnswers(), knowledge).run(turn(incoming("hi!")))
+
+        assert text_of(greeted) == TEXTS("talk_hello", "en", name="Desk")
+        assert text_of(talked) == "Hello to you."
+
     async def test_nothing_found_and_no_model_is_said_plainly(self) -> None:
         """No source is claimed and nothing is stored."""
         answers = FakeAnswers()
