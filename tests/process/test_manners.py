@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from bot.texts import Texts
 from tests.process.conftest import World, text_of
 from tests.process.page import PageVisitor
+from tests.process.running import frontdesk
 from tests.servers.openai import ChatMessages, Status
 from tests.servers.telegram_chat import Chat, User
 
@@ -183,6 +185,17 @@ async def test_sigterm_in_mid_turn_answers_once(world: World) -> None:
 
     assert code == 0
     assert len(world.telegram.messages(ANN.id)) == 1
+
+
+async def test_a_taken_port_ends_the_bot_with_a_sentence(folder: Path) -> None:
+    """Each time, whatever is still starting when it turns out; a bot that cannot run must not look as if it did."""
+    async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0) as taken:
+        port = taken.sockets[0].getsockname()[1]
+        for _ in range(3):
+            ended = await frontdesk(folder, {"FRONTDESK_SERVER__PORT": str(port)}, "serve")
+
+            assert ended.code == 1
+            assert f"127.0.0.1:{port} is taken by another program" in ended.errors
 
 
 async def test_the_page_resends_without_doubling(world: World) -> None:
