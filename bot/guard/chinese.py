@@ -1,0 +1,271 @@
+"""A Chinese question, reduced to its form.
+
+Order: script, politeness, quantities, words by the longest entry of the table, particles, then the question word: it
+says what is asked and goes in front, and a topic before it becomes the object if it cannot be the one who acts
+(`密码怎么重置` is `怎么重置密码`, `客人怎么邀请` is not `怎么邀请客人`).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from bot.guard.chinese_words import A_OR_AN, ANIMATE, LONGEST, MEASURE, TABLE, VERBS
+from bot.guard.form import Form
+from bot.guard.quantity import spell_quantities
+from bot.guard.script import TO_SIMPLIFIED
+
+_HAN = "\u3400-\u9fff"
+_PAUSE = re.compile(r"(?<=[不没否是对好])[\s,，、]+(?=\S)")
+_TOKEN = re.compile(
+    r"(?:n|u|money|time|date|ord|wd):[^\s\u3400-\u9fff]+|[a-z0-9\u00c0-\u024f]+(?:['.,:/_@&-]+[a-z0-9\u00c0-\u024f]+)*(?:\+\+|#|\+)?|[^\s,.;:!?\"'，。、；：！？“”‘’「」『』《》·…—~]"
+)
+_DIGITS = {character: number for number, character in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
+_TENS = {"十": 10, "百": 100, "千": 1000}
+_NUMERAL = re.compile(
+    rf"(?:(?<=第)|(?<![零〇一二两三四五六七八九十百千万亿分之点]))([零〇一二两三四五六七八九十百千万]+)(?=(?:{MEASURE}))"
+)
+_CLOCK = re.compile(
+    r"(早上|上午|凌晨|中午|下午|傍晚|晚上|夜里)?(\d{1,2}|[一二两三四五六七八九十]{1,3})(?:点(半|钟|整|(\d{1,2})分)?|时(?=(?:开|关|上|下)))"
+)
+_WEEKDAY = re.compile(r"(?:星期|礼拜|周)([一二三四五六日天])(?!年|期)")
+_CHINESE_DATE = re.compile(r"(\d{1,2})月(\d{1,2})[日号]")
+_HOW_TO = re.compile(
+    r"^(?:我?(?:想要?|要|需要|打算))?(.{2,20}?)[,，]?(?:的(?:具体)?(?:方法|流程|步骤|方式)(?:是什么|是怎样的|是怎么样的|有哪些|是啥)|"
+    r"(?:方法|流程|步骤)(?:是什么|是怎样的|是怎么样的|有哪些|是啥)|[,，]?(?:应该|该|需要|要)?(?:怎么做|怎么操作|如何操作))[?？。\s]*$"
+)
+_WHY = re.compile(r"^(.{2,30}?)的?(?:是什么原因|原因是什么|是怎么回事|怎么回事|是为什么|是为何|是因为什么)[?？。\s]*$")
+_PRICE = re.compile(
+    r"^(.{1,20}?)(?:的(?:价格|费用|价钱|售价)(?:是|要)?(?:多少钱?)|(?:价格|价钱|售价)(?:是)?多少钱?|(?:需要|要|是|得)?多少钱|(?<=[费金价])(?:是|要)?多少)[?？。\s]*$"
+)
+_FINAL = re.compile(r"(?<=.)[呢啊呀哦啦哈哟噢]+(?=[\s,.!?，。！？~]*$)")
+_MOMENT = ("wd:", "date:", "time:")
+_MOMENTS = frozenset("早上 上午 中午 下午 晚上 夜里 周末".split())
+_ARTICLE_AFTER = ("是", "为", "成为", "作为", "的")
+_HOLDS_MOMENT = frozenset("的 前 后 以前 以后 起 到 从 和 每 自 比 改 修改 或 之前 之后 内 以内".split())
+MAX_SHORT_WORDS = 14
+"""Above it, a text may hold several clauses, and a moment of time belongs to one of them."""
+_ASKING = ("怎么", "何时", "哪里", "为何", "怎么办")
+
+
+def chinese_form(text: str) -> Form:
+    """The form of a question.
+
+    Args:
+        text: folded (`bot.spelling.fold`).
+    """
+    text = _FINAL.sub("", simplified(text))
+    text = _quantities(_PAUSE.sub("|", text))
+    asks, text = _framed(_untroubled(text))
+    words = _particles(_words(text))
+    yes_no = "吗" in words
+    words = [word for word in words if word != "吗"]
+    words = _without_asker(words)
+    if not asks:
+        asks, words = _asked(words)
+    if yes_no:
+        words = _verb_first(words)
+    words = _difference(words)
+    return Form(asks=asks or ("吗" if yes_no else ""), mode="", words=tuple(words))
+
+
+def simplified(text: str) -> str:
+    """The text in simplified script, without accents."""
+    return _plain_letters(text.translate(TO_SIMPLIFIED))
+
+
+def _plain_letters(text: str) -> str:
+    """Without the accents of Latin letters: names are typed with and without them."""
+    return "".join(
+        character for character in unicodedata.normalize("NFD", text) if not unicodedata.combining(character)
+    )
+
+
+def _quantities(text: str) -> str:
+    text = _WEEKDAY.sub(lambda match: f" wd:{'一二三四五六日'.find(match[1].replace('天', '日'))} ", text)
+    text = _CLOCK.sub(_clock, text)
+    text = _NUMERAL.sub(lambda match: str(_value(match[1])), text)
+    text = _CHINESE_DATE.sub(lambda match: f" date:{int(match[1])}-{int(match[2])} ", text)
+    text = re.sub(r"(?<=\d)%|百分之(\d+(?:\.\d+)?)", lambda match: f"{match[1]}%" if match[1] else "%", text)
+    return spell_quantities(re.sub(r"(?<=\d)\s+(?=[\u3400-\u9fff])", "", text))
+
+
+def _clock(match: re.Match[str]) -> str:
+    half, figure, rest, minutes = match.groups()
+    hour = int(figure) if figure.isdigit() else _value(figure)
+    if not half and rest is None:
+        return match[0]
+    if half in ("下午", "傍晚", "晚上") and hour < 12:
+        hour += 12
+    if hour > 24:
+        return match[0]
+    return f" time:{hour}:{'30' if rest == '半' else (minutes or '00').zfill(2)} "
+
+
+def _value(numeral: str) -> int:
+    """`三百二十` → 320. What is read figure by figure (`二〇二三`) is read so."""
+    if not set(numeral) & {"十", "百", "千", "万"}:
+        return int("".join(str(_DIGITS[character]) for character in numeral))
+    total = section = figure = 0
+    for character in numeral:
+        if character in _DIGITS:
+            figure = _DIGITS[character]
+        elif character == "万":
+            total, section, figure = (total + section + figure) * 10000, 0, 0
+        else:
+            section, figure = section + (figure or 1) * _TENS[character], 0
+    return total + section + figure
+
+
+def _untroubled(text: str) -> str:
+    """Without politeness at either end, so that the frames below find the ends of the question."""
+    text = text.strip(" ,.!?。，！？~")
+    for _ in range(4):
+        before = text
+        for length in range(min(8, len(text)), 0, -1):
+            if TABLE.get(text[:length]) == ():
+                text = text[length:].lstrip(" ,，.!?。！？")
+                break
+        for length in range(min(8, len(text)), 0, -1):
+            if TABLE.get(text[-length:]) == ():
+                text = text[:-length].rstrip(" ,，.!?。！？~")
+                break
+        if text == before:
+            break
+    return text
+
+
+def _framed(text: str) -> tuple[str, str]:
+    """Questions that are asked by a frame around the matter: its price, its reason, the way to do it."""
+    for asks, frame in (("价", _PRICE), ("为何", _WHY), ("怎么", _HOW_TO)):
+        match = frame.match(text)
+        if match and not re.search("[怎哪谁何]|什么|为啥", match[1]):
+            return asks, match[1]
+    return "", text
+
+
+def _words(text: str) -> list[str]:
+    words: list[str] = []
+    for token in _TOKEN.finditer(text):
+        if len(token[0]) > 1 or not re.match(f"[{_HAN}]", token[0]):
+            words += TABLE.get(token[0], (token[0],))
+        else:
+            words.append("\0" + str(token.start()))
+    return _segmented(text, words)
+
+
+def _segmented(text: str, marks: list[str]) -> list[str]:
+    """Marks of single characters replaced by the words of the table that begin there."""
+    words: list[str] = []
+    behind = -1
+    for mark in marks:
+        if not mark.startswith("\0"):
+            words.append(mark)
+            continue
+        at = int(mark[1:])
+        if at < behind:
+            continue
+        for length in range(min(LONGEST.get(text[at], 1), len(text) - at), 0, -1):
+            if text[at : at + length] in TABLE:
+                words += TABLE[text[at : at + length]]
+                behind = at + length
+                break
+        else:
+            words.append(text[at])
+    return words
+
+
+def _particles(words: list[str]) -> list[str]:
+    """Without the particles that only join and the articles; one moment of time in front."""
+    words = _moment_first(_without_articles(words))
+    kept: list[str] = []
+    for at, word in enumerate(words):
+        following = words[at + 1] if at + 1 < len(words) else ""
+        if word in ("的", "之") or (word == "了" and following not in ("吗", "没", "")):
+            continue
+        if word == "在" and (following == "哪里" or following.startswith(("n:", *_MOMENT))):
+            continue
+        kept.append(word)
+    return kept
+
+
+def _moment_first(words: list[str]) -> list[str]:
+    """`图书馆周五关门` as `周五图书馆关门`: in a short question with one moment that nothing else holds on to."""
+    moments = [at for at, word in enumerate(words) if word.startswith(_MOMENT) or word in _MOMENTS]
+    if len(moments) != 1 or len(words) > MAX_SHORT_WORDS:
+        return words
+    at = moments[0]
+    if {*words[at - 1 : at], *words[at + 1 : at + 2]} & _HOLDS_MOMENT:
+        return words
+    return [words[at], *words[:at], *words[at + 1 :]]
+
+
+def _without_articles(words: list[str]) -> list[str]:
+    """`是一个城市` as `是城市`."""
+    kept: list[str] = []
+    skip = 0
+    for at, word in enumerate(words):
+        article = word == "n:1" and words[at + 1 : at + 2] and words[at + 1] in A_OR_AN and len(words) > at + 2
+        if article and at and words[at - 1] in _ARTICLE_AFTER:
+            skip = 2
+        if skip:
+            skip -= 1
+            continue
+        kept.append(word)
+    return kept
+
+
+def _without_asker(words: list[str]) -> list[str]:
+    if (
+        words[:1] == ["我"]
+        and "你" not in words
+        and words[1:2]
+        and words[1] in (*_ASKING, "能", "必须", "应该", "需要", "想")
+    ):
+        words = words[1:]
+    if words[:1] == ["你"] and "我" not in words and words[1:2] and words[1] in (*_ASKING, "几点"):
+        words = words[1:]
+    return words
+
+
+def _asked(words: list[str]) -> tuple[str, list[str]]:
+    """The question word in front, where there is exactly one and it says what is asked."""
+    places = [at for at, word in enumerate(words) if word in _ASKING]
+    if len(places) != 1 or "什么" in words or "谁" in words:
+        return "", words
+    at = places[0]
+    asks, topic, rest = words[at], words[:at], words[at + 1 :]
+    if asks == "怎么" and topic[:2] == ["如果"]:
+        return asks, [*topic, "@", *rest]
+    if asks == "哪里" and rest[:1] == ["能"]:
+        rest = rest[1:]
+    if asks == "哪里" and topic[-1:] == ["能"]:
+        topic = topic[:-1]
+    if asks == "哪里" and rest[:1] == ["找到"] and not topic:
+        return asks, [*rest[1:], "@"]
+    if asks == "怎么办":
+        return asks, [word for word in topic if word not in ("如果", "了")] if not rest else [*topic, "@", *rest]
+    if asks == "为何" or not topic:
+        return asks, topic + rest
+    if len(rest) == 1 and rest[0] in VERBS | {"购买", "修改", "收取"} and not ANIMATE & set(topic) and len(topic) < 9:
+        return asks, rest + topic
+    return asks, [*topic, "@", *rest]
+
+
+def _verb_first(words: list[str]) -> list[str]:
+    """`航班可以取消吗` as `可以取消航班吗`."""
+    if len(words) < 3 or words[-2] != "能" or words.count("能") != 1 or words[-1] not in VERBS:
+        return words
+    topic = words[:-2]
+    return words if ANIMATE & set(topic) or len(topic) > 8 or {"不", "没"} & set(topic) else ["能", words[-1], *topic]
+
+
+def _difference(words: list[str]) -> list[str]:
+    """`甲和乙有什么区别`: the two in either order."""
+    for ending in (["有", "什么", "区别"], ["有", "什么", "不同"], ["有", "何", "不同"], ["区别", "是", "什么"]):
+        characters = [character for word in ending for character in (word if word in ("区别", "不同") else [word])]
+        if words[-len(characters) :] == characters and words.count("和") == 1:
+            middle = words.index("和")
+            pair = sorted((words[:middle], words[middle + 1 : -len(characters)]))
+            return [*pair[0], "和", *pair[1], "有", "什么", "区别"]
+    return words

@@ -1,0 +1,245 @@
+"""An English question, reduced to its form.
+
+Order: contractions, politeness, quantities, the head of the question, its auxiliary, then word by word: phrases,
+spellings, plurals, -ing forms. Articles go, "my" and "your" are noted; prepositions stay, for they carry direction.
+"""
+
+from __future__ import annotations
+
+import re
+
+from bot.guard.english_heads import AUXILIARIES, head, stripped
+from bot.guard.english_words import (
+    ABOUT,
+    COMPOUND_HEADS,
+    DROPPED,
+    FIND_FIRST,
+    KEEP_ING_AFTER,
+    NOT_PLURAL,
+    PARTICLE_VERBS,
+    PASSIVE,
+    PHRASES,
+    PREPOSITIONS,
+    SAME,
+    VERBS,
+)
+from bot.guard.form import Form
+from bot.guard.quantity import spell_quantities
+
+_CONTRACTIONS = tuple(
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        (r"\bcan'?t\b|\bcannot\b", "can not"),
+        (r"\bwon'?t\b(?<!wont\b)|\bwon't\b", "will not"),
+        (r"\bshan't\b", "shall not"),
+        (r"\b(is|are|was|were|do|does|did|has|have|had|would|could|should|must|need)n'?t\b", r"\1 not"),
+        (r"\b(what|where|who|how|when|why|that|there|it|he|she|here|long|which)'s\b", r"\1 is"),
+        (r"\b(what|where|who|how|when)s\b(?= (?:the|my|your|a)\b)", r"\1 is"),
+        (r"\b(i|you|we|they|he|she|it|what|who)'(?:d)\b", r"\1 would"),
+        (r"\b(i|you|we|they|what|who)'ll\b", r"\1 will"),
+        (r"\b(you|we|they)'re\b", r"\1 are"),
+        (r"\b(i|you|we|they)'ve\b", r"\1 have"),
+        (r"\b(?:i'm|im)\b", "i am"),
+        (r"\b(his|her|their|our|my|your) own\b", r"\1"),
+    )
+)
+_TOKEN = re.compile(
+    r"(?:n|u|money|time|date|ord):\S+|[a-z0-9]+(?:['.,:/_@&-]+[a-z0-9]+)*(?:\+\+|#|\+)?|\.[a-z]+|[^\s\w,.!?;:\"()-]|[^\W_]|\|"
+)
+_SENTENCE_END = re.compile(r"[.!?;]+\s+(?=\S)")
+_PAUSE = re.compile(r"^(no|yes|not)\s*,")
+
+
+def english_form(text: str) -> Form:
+    """The form of a question.
+
+    Args:
+        text: folded (`bot.spelling.fold`).
+    """
+    text = " ".join(text.split())
+    for pattern, replacement in _CONTRACTIONS:
+        text = pattern.sub(replacement, text)
+    text, whether = stripped(_PAUSE.sub(r"\1 |", text))
+    text = _SENTENCE_END.sub(" | ", text)
+    asks, rest = head(text)
+    tokens = _TOKEN.findall(spell_quantities(rest))
+    mode, tokens = _mode(asks, tokens, inverted=not whether)
+    if not asks and whether:
+        asks, mode = ("may", mode[3:]) if mode.startswith("can") else (asks, mode)
+    words, owners = _owners(_spelled(tokens))
+    mode, words = _passive(asks, mode, words)
+    return Form(asks=asks, mode=mode, words=tuple(_ordered(asks, _about(words))), owners=owners)
+
+
+def _mode(asks: str, tokens: list[str], *, inverted: bool) -> tuple[str, list[str]]:
+    """The auxiliary of the question, with "not" beside it, taken out of the words; and the asker as its subject."""
+    at = _auxiliary_at(asks, tokens, inverted=inverted)
+    if at is None:
+        negated = tokens[:1] == ["not"]
+        rest = tokens[1:] if negated else tokens
+        default = "do" if asks in ("why", "when", "who", "what") else ""
+        return f"{default}{' not' if negated else ''}".strip(), _without_asker(rest, asks)
+    mode = AUXILIARIES[tokens[at]]
+    rest = tokens[:at] + tokens[at + 1 :]
+    negation = _negation_at(rest, at)
+    if negation is not None:
+        rest = rest[:negation] + rest[negation + 1 :]
+        mode += " not"
+    if mode == "do" and asks in ("where", "how"):
+        mode = "do"
+    if rest[at : at + 1] in (["i"], ["we"]):
+        rest = rest[:at] + rest[at + 1 :]
+    return mode, rest
+
+
+def _auxiliary_at(asks: str, tokens: list[str], *, inverted: bool) -> int | None:
+    if asks in ("may", "must", "should", "what to do", "is there", "price"):
+        return None
+    if asks == "how long" or (asks == "" and inverted):
+        return 0 if tokens and tokens[0] in AUXILIARIES else None
+    for at, token in enumerate(tokens[:7]):
+        if token in FIND_FIRST and at:
+            return None
+        if token in AUXILIARIES:
+            return at
+    return None
+
+
+def _negation_at(rest: list[str], at: int) -> int | None:
+    """Where a "not" stands that belongs to the auxiliary, if it is the only negation and contrasts nothing."""
+    if rest[at : at + 1] == ["not"]:
+        return at
+    if {"but", "or", "and", "only", "all", "every", "no", "never", "without", "|"} & set(rest) or rest.count(
+        "not"
+    ) != 1:
+        return None
+    where = rest.index("not")
+    following = rest[where + 1 : where + 2]
+    close = where - at <= 3 and not {"if", "when", "that"} & set(rest[:where])
+    plain = bool(following) and following[0] not in PREPOSITIONS and not following[0].endswith("ed")
+    return where if close and plain else None
+
+
+def _without_asker(tokens: list[str], asks: str) -> list[str]:
+    return tokens[1:] if asks and tokens[:1] in (["i"], ["we"]) and asks not in ("what if", "what to do") else tokens
+
+
+def _spelled(tokens: list[str]) -> list[str]:
+    """Phrases, spellings, plurals and -ing forms in their one form; articles and politeness gone."""
+    words: list[str] = []
+    at = 0
+    tokens = _particles(tokens)
+    while at < len(tokens):
+        for phrase, target in PHRASES.get(tokens[at], ()):
+            if tuple(tokens[at : at + len(phrase)]) == phrase:
+                words += target
+                at += len(phrase)
+                break
+        else:
+            token = tokens[at]
+            if token not in DROPPED:
+                words.append(_word(token, words[-1] if words else ""))
+            at += 1
+    return words
+
+
+def _particles(tokens: list[str]) -> list[str]:
+    """`turn notifications off` as `turn off notifications`."""
+    for at, token in enumerate(tokens):
+        if token in ("turn", "switch", "send", "give"):
+            for end in range(at + 2, min(at + 6, len(tokens))):
+                if tokens[end] in PREPOSITIONS and (token, tokens[end]) not in PARTICLE_VERBS:
+                    break
+                last = end + 1 == len(tokens) or tokens[end + 1] in PREPOSITIONS
+                if (token, tokens[end]) in PARTICLE_VERBS and last:
+                    verb = PARTICLE_VERBS[token, tokens[end]]
+                    return [*tokens[:at], verb, *tokens[at + 1 : end], *tokens[end + 1 :]]
+    return tokens
+
+
+def _word(token: str, before: str) -> str:
+    if ":" in token or token in NOT_PLURAL:
+        return SAME.get(token, token)
+    if token in ("us",):
+        return "me"
+    token = SAME.get(token, token)
+    if len(token) > 5 and token.endswith("ing") and before not in KEEP_ING_AFTER:
+        return _without_ing(token)
+    if len(token) > 3 and token.endswith("s") and token.isalpha() and not token.endswith(("ss", "us", "is")):
+        token = _singular(token)
+    return SAME.get(token, token)
+
+
+def _without_ing(token: str) -> str:
+    stem = token[:-3]
+    undoubled = stem[:-1] if len(stem) > 2 and stem[-1] == stem[-2] else stem
+    for verb in (stem, stem + "e", undoubled):
+        if verb in VERBS:
+            return SAME.get(verb, verb)
+    return token
+
+
+def _singular(token: str) -> str:
+    if token.endswith("ies"):
+        return token[:-3] + "y"
+    if token.endswith(("ches", "shes", "xes", "sses")):
+        return token[:-2]
+    return token[:-1]
+
+
+def _owners(words: list[str]) -> tuple[list[str], frozenset[str]]:
+    """Without "my" or "your" if only one of them occurs; with both, it matters which stands where."""
+    words = ["my" if word == "our" else word for word in words]
+    owners = frozenset(words) & {"my", "your"}
+    if len(owners) > 1:
+        return words, frozenset()
+    return [word for word in words if word not in owners], owners
+
+
+def _passive(asks: str, mode: str, words: list[str]) -> tuple[str, list[str]]:
+    """`which cards do you accept` and `which documents do I need`, in the passive."""
+    if asks != "what" or mode != "do":
+        return mode, words
+    for at, (one, two) in enumerate(zip(words, words[1:], strict=False)):
+        if one == "you" and two in PASSIVE and at:
+            return "be", [*words[:at], PASSIVE[two], *words[at + 2 :]]
+    if "need" in words[1:]:
+        at = words.index("need", 1)
+        return "be", [*words[:at], "needed", *words[at + 1 :]]
+    return mode, words
+
+
+def _about(words: list[str]) -> list[str]:
+    """Verbs that are the same beside certain nouns."""
+    for at, word in enumerate(words):
+        for verb, same, nouns in ABOUT:
+            if word == verb and nouns & set(words[at + 1 : at + 4]) and "from" not in words[at + 1 :]:
+                words = [*words[:at], same, *words[at + 1 :]]
+                break
+    if "open" in words and "account" in words:
+        words = [word for at, word in enumerate(words) if not (word == "up" and at and words[at - 1] == "open")]
+    return words
+
+
+def _ordered(asks: str, words: list[str]) -> list[str]:
+    """Parts that may stand in any order, in one order."""
+    words = _compound(words)
+    if "between" in words and words.count("and") == 1:
+        at, middle = words.index("between"), words.index("and")
+        if at < middle and not PREPOSITIONS & set(words[at + 1 :]):
+            pair = sorted((words[at + 1 : middle], words[middle + 1 :]))
+            return [*words[: at + 1], *pair[0], "and", *pair[1]]
+    if words.count("from") == words.count("to") == 1 and words.index("to") < words.index("from"):
+        to, origin = words.index("to"), words.index("from")
+        if not PREPOSITIONS & set(words[to + 1 : origin] + words[origin + 1 :]):
+            return [*words[:to], *words[origin:], *words[to:origin]]
+    return words
+
+
+def _compound(words: list[str]) -> list[str]:
+    """`fee for transfer` as `transfer fee`, if nothing follows and nothing else could be meant."""
+    if len(words) < 3 or words[-2] not in ("of", "for", "on") or words[-3] not in COMPOUND_HEADS:
+        return words
+    if words[-1] in PREPOSITIONS or ":" in words[-1] or (len(words) > 3 and words[-4] in COMPOUND_HEADS):
+        return words
+    return [*words[:-3], words[-1], words[-3]]

@@ -1,0 +1,156 @@
+"""How an English question begins, and what kind of question that makes it.
+
+The ways to ask one thing are many (`how can I`, `what is the way to`, `what do I have to do to`), and each ends where
+the matter itself begins. A beginning that is in no rule stays among the words.
+"""
+
+from __future__ import annotations
+
+import re
+
+_I = r"(?:i|we|one|someone|somebody|people)"
+_WH = (
+    r"(?:how|what|when|where|why|who|whom|which|if|whether|can|could|may|do|does|did|is|are|am|was|were|will|would|should|"
+    r"must|has|have)\b"
+)
+_PREAMBLE = re.compile(
+    rf"""
+      (?:hi|hello|hey|hi\sthere|hello\sthere|hey\sthere|hi\steam|hi\sall|good\s(?:morning|afternoon|evening|day)|excuse\sme|
+         sorry\sto\sbother\syou|quick\squestion|(?:just\s)?a?\s?question|please(?:\shelp)?|help|pls|plz|ok|okay|so|well|
+         thanks|thank\syou|um|hmm|but)\b[\s,!.:;-]+
+    | (?:(?:can|could|would|will)\s(?:you|anyone|anybody|somebody|someone)\s(?:please\s|kindly\s|just\s)*
+         (?:tell|explain|show|advise|clarify|help)(?:\sto)?(?:\sme|\sus)?(?:\s(?:know|understand))?
+       | (?:please\s|kindly\s)*(?:tell|show|explain\sto)\s(?:me|us) | please\s(?:explain|advise) | let\sme\sknow
+       | i\s(?:would\slike|want|need|wish)\sto\s(?:know|ask|find\sout|understand|learn)
+       | i\s(?:was|am|have\sbeen)\s(?:just\s)?wondering | i\swonder
+       | do\s(?:you|anyone|anybody)\s(?:happen\sto\s)?know | (?:may|can|could)\si\s(?:please\s)?(?:ask|know)
+       | any\sidea
+      )[\s,:]+(?={_WH}) (?:(?P<whether>if|whether)\s)?
+    """,
+    re.VERBOSE,
+)
+_SUFFIX = re.compile(
+    r"[\s,.!?;:-]+(?:please|kindly|thanks(?: a lot| so much)?|thank you(?: very much| so much)?|many thanks|thx|cheers|pls|plz|"
+    r"asap|in advance|exactly|anyway|urgent)[\s.!?]*$"
+)
+_FRONTED = re.compile(
+    rf"^((?:if|when|after|before|once|on|in|at|during|for|as|to|with|without|by|while|since|until|from)\s[^,?!.]{{3,90}}),\s*(?={_WH})"
+    r"(?!if |is |are |was |were |has |have |did )(.+)$"
+)
+_THEN_WHAT = re.compile(
+    rf"^([^,?!.]{{5,90}})[,.]\s*(?:so\s|and\s)?what (?:should|do|can|must) {_I} do(?: now)?[\s?!.]*$"
+    r"|^([^,?!.]{5,90})[,.]\s*what (?:now|to do)[\s?!.]*$"
+)
+
+_BEST = r"(?:the |a |an )?(?:best |right |correct |proper |usual )?"
+_HEADS: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
+    (asks, mode, re.compile(rf"^(?:{pattern})(?!\S)"))
+    for asks, mode, pattern in (
+        ("what to do", "", rf"what (?:should|do|can|must|shall|could) {_I} (?:have to |need to )?do(?= (?:if|when))"),
+        ("what to do", "", r"what to do(?= (?:if|when))"),
+        ("how", "", rf"what (?:do|should|must|can) {_I} (?:have to |need to )?do (?:in order )?to"),
+        ("how", "", rf"how (?:do|can|should|could|would) {_I}(?: (?:go about|be able to|actually|best))?"),
+        ("how", "", rf"how (?:to|{_I}(?: (?:can|could|should|would))?)"),
+        ("how", "", rf"how (?:am|are) {_I} (?:supposed|meant) to"),
+        (
+            "how",
+            "",
+            rf"what (?:is|are) {_BEST}(?:way|method|procedure|process|steps?)(?: {_I} (?:have|need) to (?:take|follow))? (?:to|for|of)",
+        ),
+        ("why", "", r"what (?:is|are|was) the reasons? (?:why|that|for which)?"),
+        ("why", "", r"what (?:is|are|was) the reason|how come|for what reason"),
+        ("what if", "", r"what (?:happens|would happen|will happen) (?:if|when)|what if"),
+        (
+            "how long",
+            "",
+            r"how long (?:does|do|will|would) it (?:usually |normally |typically )?take(?: me| us)?(?: for| to)?",
+        ),
+        ("how long", "", r"how long (?:until|till)"),
+        ("price", "", rf"how much (?:does|do|will|would) it cost(?: me| us)?(?: (?:to|for))?"),
+        (
+            "price",
+            "",
+            rf"what (?:does|will|would) it cost(?: me| us)?(?: (?:to|for))?|how much (?:do|does) (?:you|{_I}) (?:charge|pay) for",
+        ),
+        ("price", "", r"(?:how much|what) (?:is|are) the (?:price|cost)s? (?:of|for)"),
+        ("price", "", r"how much (?:is|are)"),
+        (
+            "price",
+            "",
+            r"what (?:is|are) (?:the|your)(?= (?:\w+ ){0,2}(?:fees?|deposit|rent|fare|price|cost)(?: (?:for|of|to)\b|$))",
+        ),
+        ("where", "", rf"where (?:can|do|could|should|would) {_I} (?:find|see|locate)"),
+        ("where", "", r"where (?:is|are)"),
+        ("where", "", rf"where (?:can|do|could|should|may) {_I}"),
+        ("when", "", r"(?:at )?what time(?= (?:do|does|is|are|can|will|should|did))|when"),
+        ("may", "", rf"(?:can|could|may|might) {_I}"),
+        (
+            "may",
+            "",
+            rf"(?:am|are) {_I} (?:allowed|able) to|is it (?:possible|allowed|ok|okay|fine)(?: for me)? to|would it be possible to",
+        ),
+        ("must", "", rf"(?:do|does|would|will) {_I} (?:need|have) to|must {_I}"),
+        (
+            "must",
+            "",
+            rf"is it (?:necessary|required|mandatory|needed)(?: for me)? to|am {_I} (?:required|obliged|forced) to",
+        ),
+        ("should", "", rf"(?:should|ought) {_I}(?: to)?"),
+        ("is there", "", r"(?:is|are) there(?: (?:a|an|any))?|do you (?:have|offer)(?! to\b)(?: (?:a|an|any))?"),
+        ("how many", "", r"how many"),
+        ("how often", "", r"how (?:often|frequently)"),
+        ("how long", "", r"how long"),
+        ("how much", "", r"how much"),
+        ("how", "", r"how"),
+        ("why", "", r"why"),
+        ("who", "", r"whom?"),
+        ("what", "", r"what|which"),
+        ("where", "", r"where"),
+    )
+)
+_TAKES = re.compile(r"^(?:do|does|will|would) (.+?) (?:usually |normally |typically )?take$")
+_COSTS = re.compile(r"^(?:how much|what) (?:do|does|will|would) (?!it\b)(.+?) cost(?: me)?\b(.*)$")
+
+AUXILIARIES = {
+    **dict.fromkeys(("do", "does"), "do"),
+    **dict.fromkeys(("is", "are", "am", "be"), "be"),
+    **dict.fromkeys(("was", "were"), "was"),
+    **dict.fromkeys(("has", "have"), "have"),
+    **dict.fromkeys(("can", "could"), "can"),
+    **{word: word for word in ("did", "had", "will", "would", "should", "may", "must", "shall", "might")},
+}
+
+
+def stripped(text: str) -> tuple[str, bool]:
+    """The question without greetings, politeness and thanks, a clause in front put behind it; whether `if` introduced it."""
+    whether = False
+    for _ in range(6):
+        preamble = _PREAMBLE.match(text)
+        suffix = _SUFFIX.search(text)
+        if preamble:
+            whether = bool(preamble["whether"])
+            text = text[preamble.end() :]
+        elif suffix and suffix.start() > 3:
+            text = text[: suffix.start()]
+        else:
+            break
+    text = text.strip(" ,.!?;:-")
+    then_what = _THEN_WHAT.match(text)
+    if then_what and text.split()[0] not in ("if", "when", "after", "before", "no", "yes"):
+        return f"what should i do if {then_what[1] or then_what[2]}", False
+    fronted = _FRONTED.match(text)
+    return (f"{fronted[2].strip(' ?.!')} {fronted[1]}" if fronted else text), whether
+
+
+def head(text: str) -> tuple[str, str]:
+    """The kind of question and what is left of it; an empty kind for what begins with an auxiliary or states something."""
+    costs = _COSTS.match(text)
+    if costs:
+        return "price", costs[1] + costs[2]
+    for asks, _mode, pattern in _HEADS:
+        match = pattern.match(text)
+        if match:
+            rest = text[match.end() :].strip()
+            takes = _TAKES.match(rest) if asks == "how long" else None
+            return asks, takes[1] if takes else rest
+    return "", text

@@ -1,0 +1,247 @@
+"""English words and phrases that are spelled in one way before questions are compared.
+
+Only what is interchangeable in a question to a help desk stands here. Near-synonyms that people tell apart (reset and
+change, get and receive, pending and declined, cheque and check) are left out on purpose: a missing one costs some
+reuse, a wrong one a wrong answer. What is the same only beside certain nouns stands in `ABOUT`.
+"""
+
+from __future__ import annotations
+
+DROPPED = frozenset("a an the please kindly pls plz actually exactly basically simply".split())
+"""Words that make no other question, wherever they stand."""
+
+_SAME = """
+buy: purchase
+film: movie
+lift: elevator
+car: automobile
+child: children kids kid
+photo: picture pic photograph
+parcel: package
+television: tv
+computer: pc
+advert: advertisement ad
+mandatory: compulsory obligatory
+allowed: permitted
+allow: permit
+forbidden: prohibited
+declined: rejected
+needed: required
+need: require
+repair: fix
+safe: secure
+abroad: overseas internationally
+often: frequently
+ill: sick
+begin: commence
+maximum: max
+minimum: min
+information: info details detail
+choose: select
+use: utilise utilize
+help: assist
+colleague: coworker co-worker
+email: e-mail e-mails emails
+wifi: wi-fi wlan
+postcode: zipcode
+telephone: phone
+mobile: cellphone smartphone
+item: product
+big: large
+biggest: largest
+bigger: larger
+until: till
+licence: license licences licenses
+color: colour colours
+center: centre centres
+program: programme programmes
+favorite: favourite
+canceled: cancelled
+cancellation: cancelation
+authorize: authorise
+authorized: authorised
+organization: organisation
+customize: customise personalise personalize
+synchronize: synchronise sync
+installment: instalment installments instalments
+gray: grey
+catalog: catalogue
+authentication: authentification
+2fa: two-factor
+bank-account: bankaccount
+address: adress addres
+receive: recieve recive
+account: acount acccount
+password: pasword passwort passwrd pwd passcode
+subscription: subscripton subcription
+employee: employes employe staff-member
+warranty: waranty
+remotely: remotley
+separate: seperate
+definitely: definately
+necessary: neccessary necesary
+available: availble avaliable
+payment: payement paymnet
+receipt: reciept
+calendar: calender
+appointment: apointment appointement
+"""
+
+_PHRASES = """
+login: log in | sign in | log on | logging in | signing in | log into | sign into | log in to | sign in to
+logout: log out | sign out | log off | sign off
+register for: sign up for | enrol in | enroll in
+register: sign up
+remove: get rid of
+contact: get in touch with | get hold of
+contact support: reach support | reach customer support | reach customer service | contact customer service
+contact support: contact customer support | contact the support team | contact the help desk
+return: send back | give back
+refund: money back | my money back
+request refund: ask for a refund | get a refund | claim a refund | get my refund | request a refund | get my money back
+mobile: cell phone | mobile phone
+atm: cash machine | cash point | cash dispenser
+postcode: zip code | postal code | post code
+manual: user manual | user guide | instruction manual
+shop: the store | your store
+flat-home: the apartment | an apartment | the flat | a flat | my apartment | my flat
+wifi: wi fi
+responsible for: in charge of
+opening hours: business hours | opening times | office hours | hours of operation
+to: in order to | so as to
+if: in case
+nobody: no one
+few-some: a few
+little-some: a little
+many: a lot of | lots of | plenty of
+because of: due to | owing to | on account of
+not able to: unable to
+not: can no
+transfer money: send money | wire money
+enable: turn on | switch on
+disable: turn off | switch off
+colleague: co worker
+2fa: two factor | 2 factor | 2-factor
+double-sided: double sided | two-sided | two sided
+online banking: internet banking | e-banking
+abroad: in another country | in a foreign country | to another country | in foreign countries
+want to: would like to | wish to
+working: functioning
+how-come-in: check-in | check in
+check-out: check out
+"""
+
+
+def _spellings(table: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for line in table.strip().splitlines():
+        word, _, others = line.partition(": ")
+        pairs.update(dict.fromkeys(others.split(), word))
+    return pairs
+
+
+def _by_first_word(table: str) -> dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]]:
+    phrases: dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]] = {}
+    for line in table.strip().splitlines():
+        target, _, sources = line.partition(": ")
+        for source in sources.split(" | "):
+            words = tuple(source.split())
+            phrases.setdefault(words[0], []).append((words, tuple(target.split())))
+    for entries in phrases.values():
+        entries.sort(key=lambda entry: -len(entry[0]))
+    return phrases
+
+
+SAME = _spellings(_SAME)
+"""Another spelling or an interchangeable word → the word."""
+PHRASES = _by_first_word(_PHRASES.replace("how-come-in", "check-in"))
+"""First word → (words, what they become), the longest first."""
+
+PARTICLE_VERBS = {("turn", "on"): "enable", ("turn", "off"): "disable", ("switch", "on"): "enable"} | {
+    ("switch", "off"): "disable",
+    ("send", "back"): "return",
+    ("give", "back"): "return",
+}
+"""Verbs whose particle may follow the object: `turn notifications off`."""
+
+_PERSONAL_DATA = frozenset("address email telephone number name information profile setting username mobile".split())
+_RECORDS = frozenset("account photo file comment history message post document entry profile".split())
+ABOUT: tuple[tuple[str, str, frozenset[str]], ...] = (
+    ("update", "change", _PERSONAL_DATA),
+    ("modify", "change", _PERSONAL_DATA),
+    ("edit", "change", _PERSONAL_DATA),
+    ("amend", "change", _PERSONAL_DATA),
+    ("modify", "change", frozenset({"order", "booking", "reservation", "appointment"})),
+    ("remove", "delete", _RECORDS),
+    ("erase", "delete", _RECORDS),
+    ("create", "open", frozenset({"account"})),
+    ("set", "open", frozenset({"account"})),
+    ("end", "cancel", frozenset({"subscription", "membership"})),
+    ("terminate", "cancel", frozenset({"subscription", "membership"})),
+    ("track", "track", frozenset({"parcel"})),
+    ("shipping", "delivery", frozenset({"fee", "cost", "price", "charge"})),
+    ("return", "return", frozenset({"item"})),
+)
+"""A word, the word it equals, and the nouns beside which it does: one of the next three words must be one of them."""
+
+VERBS = frozenset(
+    """
+    accept access activate add adjust allow apply appeal arrange ask attach attend avoid backup block book borrow bring
+    buy call cancel change charge check choose claim clean close collect complain configure confirm connect contact
+    convert copy create cut deactivate deliver delete deposit disable download drive earn edit enable enter erase
+    exchange expire export extend file fill find finish get give help hire import increase install invest invite join
+    keep lend lock login logout lose make manage migrate miss modify move open order park pass pay play postpone prevent
+    print process protect publish put receive record redeem reduce refuse register remove renew rent repair replace
+    report request reschedule reserve reset resign restart restore return save scan sell send share show sign smoke
+    start stop store submit subscribe swap switch synchronize take terminate track train transfer translate travel turn
+    uninstall unlock unsubscribe update upgrade upload use verify visit wait wash wear withdraw work write
+    """.split()
+)
+"""Verbs whose -ing form is read as the verb itself, as after "how about" or "for"."""
+KEEP_ING_AFTER = frozenset("stop remember forget regret try is are was were be am been".split())
+NOT_PLURAL = frozenset(
+    """
+    news goods customs glasses arms windows teams maps savings means works pants series species lens always plus
+    previous various less this his its is was has does as us yes bus gas os ios aws sms gps pos vs canvas status access
+    address process business express across press loss pass class mass boss glass cross dress stress guess bonus virus
+    campus focus versus besides towards afterwards sometimes perhaps tennis analysis basis thanks contents premises
+    shorts physics christmas texas paris james sports overseas unless ours yours theirs hers others
+    """.split()
+)
+PASSIVE = {"accept": "accepted", "support": "supported", "offer": "offered", "store": "stored"}
+"""`Which cards do you accept` asks what `Which cards are accepted` asks."""
+COMPOUND_HEADS = frozenset("fee discount limit password price copy deadline policy name date number".split())
+"""`fee for transfers`, `password of the wifi`: the same as `transfer fee`, `wifi password`."""
+FIND_FIRST = frozenset("if when after before because while until unless that which who where whose".split())
+"""Where a clause of its own begins: no auxiliary beyond it belongs to the question."""
+PREPOSITIONS = frozenset(
+    """
+    about above across after against along among around as at before behind below beside between beyond by despite
+    during except for from in inside into like near of off on onto out over past per since through to toward towards
+    under until up upon with within without
+    """.split()
+)
+VOCABULARY = (
+    VERBS
+    | frozenset(SAME.values())
+    | COMPOUND_HEADS
+    | frozenset(word for about in ABOUT for word in about[2])
+    | frozenset(
+        """
+        account address admission airport allowance annual apartment application appointment attachment authentication balance
+        benefit birthday booking branch breakfast building business calendar cancellation certificate colleague company
+        complaint computer conference confirmation contract coupon course coverage currency customer damage deadline delivery
+        department deposit discount document download driver electricity employee engine evening exchange expense experience
+        february feedback furniture guarantee guest hospital hotel identity insurance interest internet interview invoice
+        january kitchen laptop leave library license location luggage machine maintenance manager manual maternity meeting
+        membership message minute monitor mortgage museum network newsletter notebook notification october office parental
+        parking passenger passport payment payroll pension permission phone platform policy premium prescription printer
+        privacy process product profile program promotion property purchase question railway receipt reception refund
+        registration remotely restaurant retirement return router salary schedule school screen security september service
+        session shipping signature software statement station storage student subscription support system telephone terminal
+        ticket timetable traffic training transfer translation treatment university update username vacation vaccination
+        vehicle verification voucher warehouse warranty washing website wednesday weekend window wireless tomorrow yesterday
+        """.split()
+    )
+)
+"""Words that are spelled right."""
