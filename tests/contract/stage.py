@@ -17,12 +17,13 @@ from bot.errors import StoreUnavailable
 from bot.message import Part, Platform, ReplyTo, SentId
 from bot.pipeline import Pipeline
 from bot.store import keys
+from bot.store.client import translated
 from bot.store.inbox import RedisInbox
 from bot.store.outbound import RedisOutbound
 from bot.store.scripts import Argument, Scripts, milliseconds
 from bot.texts import Texts
 from bot.turn import StoredAnswer, Turn
-from bot.worker import Worker
+from bot.worker import Doorbell, Worker
 from tests.contract.samples import LEASE
 from tests.fakes.ports import FakeMeter
 
@@ -119,7 +120,8 @@ class PassingTime:
     async def wait(self, longest: timedelta) -> None:
         """A moment of ours; as long as asked for on the clock of Redis."""
         await asyncio.sleep(0.002)
-        leased = [name async for name in self._redis.scan_iter(f"{keys.inbox(0)}:claim:*", count=1000)]
+        with translated("leases"):
+            leased = [name async for name in self._redis.scan_iter(f"{keys.inbox(0)}:claim:*", count=1000)]
         if not leased and self._scripts.now_ms is not None:
             self._scripts.now_ms += max(1, milliseconds(longest))
 
@@ -162,6 +164,7 @@ class Cast:
     concurrency: int = 4
     drain: timedelta = timedelta(milliseconds=20)
     lease: timedelta = LEASE
+    doorbell: Doorbell | None = None
 
     def worker(self) -> Worker:
         """A new worker."""
@@ -183,7 +186,7 @@ class Cast:
                 send_timeout=min(SEND_TIMEOUT, self.lease / 2),
             ),
             messengers=self.stages,
-            doorbell=PassingTime(self.redis, self.scripts),
+            doorbell=self.doorbell or PassingTime(self.redis, self.scripts),
             texts=TEXTS,
             voice=None,
             meter=self.meter,
@@ -213,8 +216,9 @@ class Cast:
     async def at_rest(self) -> None:
         """Wait until no message waits."""
         while True:
-            if not await self.redis.exists(f"{keys.inbox(0)}:due"):
-                break
+            with translated("due"):
+                if not await self.redis.exists(f"{keys.inbox(0)}:due"):
+                    break
             await asyncio.sleep(0.005)
 
 

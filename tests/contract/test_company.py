@@ -173,9 +173,13 @@ async def test_a_word_on_its_way_comes_before_the_answer(
 
     answering = asyncio.create_task(answer())
     await ready.wait()
+    for _ in range(50):
+        await asyncio.sleep(0)
+    early = list(stage.heard)
     gate.set()
     await answering
 
+    assert early == []
     assert stage.heard == [WORD, "the answer"]
 
 
@@ -203,10 +207,12 @@ async def test_whoever_takes_the_turn_over_says_no_second_word(
     scripts.now_ms = START_MS + 3 * (LEASE // timedelta(milliseconds=1))
 
     second = leased(await claimed_by(inbox, "second"))
-    await here.say_word_if_due(second, "en")
+    await company(inbox, outbound, stage).say_word_if_due(second, "en")
+    budget = await outbound.take(conversation(), group=False)
     await here.say_word_if_due(first, "en")
 
     assert second.claimed.told_waiting
+    assert budget == timedelta(0)  # nothing was taken of it for a word that is not said
     assert stage.heard == [WORD]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
@@ -21,6 +21,7 @@ from bot.ports import Delivery
 from bot.store import keys
 from bot.store.inbox import RedisInbox
 from bot.store.outbound import Bucket, Buckets, RedisOutbound
+from bot.store.scripts import Argument
 from tests.contract.samples import LEASE, START_MS, claimed_by, conversation, inbox_on, incoming
 from tests.contract.stage import SEND_TIMEOUT, FlakyScripts, Stage
 from tests.fakes.ports import FakeMeter
@@ -175,6 +176,22 @@ async def test_what_was_sent_is_written_down_whatever_it_takes(desk: Desk, monke
     assert (await desk.ledger())[0] == f"id of {KEYS[0]}"
 
 
+async def test_what_was_sent_is_written_down_before_the_lease_is_asked_about(desk: Desk) -> None:
+    """Redis is away when little is left of the lease after a send: its id is in the ledger all the same."""
+    lease = await desk.message()
+
+    async def late_and_away(key: str) -> None:
+        lease.prolong(asked_at=time.monotonic() - (LEASE - SEND_TIMEOUT).total_seconds() - 1)
+        desk.scripts.failing["renew"] = 1
+
+    desk.stage.on_send = late_and_away
+    with pytest.raises(StoreUnavailable):
+        await desk.deliver().deliver(lease, THREE)
+
+    assert desk.stage.asked == KEYS[:1]
+    assert (await desk.ledger())[0] == f"id of {KEYS[0]}"
+
+
 async def test_without_the_ledger_nothing_is_sent(desk: Desk) -> None:
     """Before the first send Redis is away: the turn is given back, and nobody has heard anything."""
     lease = await desk.message()
@@ -215,6 +232,27 @@ async def test_a_send_begins_only_if_it_ends_within_the_lease(desk: Desk, held: 
 
     assert (result, desk.stage.heard) == (("delivered", ["one"]) if held else ("lost", []))
     assert lease.holds_for(LEASE / 2) == held
+
+
+async def test_what_writing_down_takes_is_taken_from_the_lease(desk: Desk) -> None:
+    """After a slow write too little is left for a send: the lease is renewed between them."""
+    lease = await desk.message()
+
+    class Slow(FlakyScripts):
+        """Time passes while it writes."""
+
+        async def run(self, name: str, keys: Sequence[str], *arguments: Argument) -> object:
+            """As ever."""
+            answer = await super().run(name, keys, *arguments)
+            if name == "record":
+                lease.prolong(asked_at=time.monotonic() - LEASE.total_seconds() + 1)
+            return answer
+
+    desk.inbox = inbox_on(desk.redis, Slow(desk.redis, now_ms=START_MS))
+    result = await desk.deliver().deliver(lease, ONE_PART)
+
+    assert result == "delivered"
+    assert lease.holds_for(LEASE / 2)
 
 
 async def test_a_lease_that_was_found_lost_is_asked_for_once_more(desk: Desk) -> None:

@@ -1,0 +1,520 @@
+"""The worker: whatever fails around it, each message ends once, and a stop loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from typing import cast
+
+import pytest
+from redis.asyncio import Redis
+
+from bot import deliver as deliver_module
+from bot import worker as worker_module
+from bot.errors import SendFailed, SendLimited, SendUnknown, StoreUnavailable
+from bot.message import Conversation, Incoming, MessageId, Part
+from bot.ports import Delivery
+from bot.store import keys
+from bot.store.inbox import RedisInbox
+from bot.store.outbound import RedisOutbound
+from bot.store.scripts import milliseconds
+from bot.turn import Turn
+from bot.worker import MAX_CRASHES, PATIENCE, PLATFORM_OFF, SENDS_END
+from tests.contract.samples import LEASE, START_MS, claimed_by, conversation, inbox_on, incoming
+from tests.contract.stage import TEXTS, Cast, FlakyScripts, Stage, answered, comes_true
+
+ANN, BOB, CARL = conversation("ann"), conversation("bob"), conversation("carl")
+FAILURE = TEXTS("failure", "en")
+INBOX = keys.inbox(0)
+
+
+@pytest.fixture
+def scripts(redis: Redis) -> FlakyScripts:
+    """Scripts on a clock that passes while nothing is due."""
+    return FlakyScripts(redis, now_ms=START_MS)
+
+
+@pytest.fixture
+def stage() -> Stage:
+    """The platform."""
+    return Stage()
+
+
+@pytest.fixture
+def desk(redis: Redis, scripts: FlakyScripts, stage: Stage) -> Cast:
+    """A desk that answers everything alike, without a limit on sends."""
+    return Cast(
+        redis=redis,
+        scripts=scripts,
+        inbox=inbox_on(redis, scripts),
+        outbound=RedisOutbound(scripts, {}),
+        stages={"telegram": stage},
+    )
+
+
+def seconds_since_start(desk: Cast) -> float:
+    """On the clock of Redis."""
+    return ((desk.scripts.now_ms or 0) - START_MS) / 1000
+
+
+async def letters(redis: Redis) -> list[bytes]:
+    """Reasons of the dead letters."""
+    ids = cast("list[bytes]", await redis.zrange(f"{INBOX}:dead", 0, -1))
+    return [cast("bytes", await redis.hget(f"{INBOX}:dead:{letter.decode()}", "reason")) for letter in ids]
+
+
+# --- a store that is away ---------------------------------------------------------------------------------------------
+
+
+async def test_a_settle_is_repeated_until_it_is_done(
+    desk: Cast, stage: Stage, scripts: FlakyScripts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis is away after the answer went out: the person hears it once, and it is remembered."""
+    monkeypatch.setattr(deliver_module, "STORE_AGAIN", timedelta(milliseconds=1))
+    scripts.failing["settle"] = 5
+    await desk.inbox.put(incoming(1, ANN))
+
+    await desk.until(lambda: bool(stage.heard))
+
+    assert (stage.heard, scripts.failing["settle"]) == (["Fine."], 0)
+    assert desk.meter.counted.count(("settled", "answered")) == 1
+    await desk.inbox.put(incoming(2, ANN))
+    assert [exchange.answer for exchange in (await claimed_by(desk.inbox, "t")).history] == ["Fine."]
+
+
+async def test_a_failure_is_buried_until_it_is_done(
+    desk: Cast, stage: Stage, scripts: FlakyScripts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sentence of failure is said once, too."""
+    monkeypatch.setattr(deliver_module, "STORE_AGAIN", timedelta(milliseconds=1))
+    scripts.failing["bury"] = 5
+    desk.answer = always_fails
+    await desk.inbox.put(incoming(1, ANN))
+
+    await desk.until(lambda: bool(stage.heard))
+
+    assert (stage.heard, await letters(desk.redis)) == ([FAILURE], [b"3 exceptions, 0 crashes"])
+
+
+async def test_claims_go_on_when_the_store_is_back(desk: Cast, stage: Stage, scripts: FlakyScripts) -> None:
+    """A Redis that is away for some claims costs time alone."""
+    scripts.failing["claim"] = 3
+    await desk.inbox.put(incoming(1, ANN))
+
+    await desk.until(lambda: bool(stage.heard))
+
+    assert stage.heard == ["Fine."]
+
+
+async def test_when_the_documents_store_stays_away_the_person_is_told(desk: Cast, stage: Stage) -> None:
+    """It is waited for; but not for ever, for the store of the messages answers."""
+    asked: list[float] = []
+
+    async def away(turn: Turn) -> Turn:
+        asked.append(seconds_since_start(desk))
+        raise StoreUnavailable("search")
+
+    desk.answer = away
+    await desk.inbox.put(incoming(1, ANN))
+
+    await desk.until(lambda: FAILURE in stage.heard)
+
+    assert stage.heard == [FAILURE]
+    assert len([moment for moment in asked if moment > PATIENCE.total_seconds()]) == 3
+    assert len([moment for moment in asked if moment <= PATIENCE.total_seconds()]) > 3
+    assert await letters(desk.redis) == [b"3 exceptions, 0 crashes"]
+
+
+# --- what cannot be answered ------------------------------------------------------------------------------------------
+
+
+async def always_fails(turn: Turn) -> Turn:
+    """A mistake of ours."""
+    raise ZeroDivisionError
+
+
+async def test_an_unreadable_message_stops_nobody(desk: Cast, stage: Stage) -> None:
+    """Those behind it in its mailbox and beside it are answered; it is kept for the operator."""
+    for number, where in ((1, ANN), (2, ANN), (3, BOB)):
+        await desk.inbox.put(incoming(number, where))
+    await desk.redis.hset(f"{INBOX}:body:{ANN.id}", incoming(1).id, b"1:0:{}")
+
+    await desk.until(lambda: len(stage.heard) == 2)
+
+    assert sorted(stage.asked) == ["telegram:1:2#0", "telegram:1:3#0"]
+    assert await letters(desk.redis) == [b"unreadable"]
+
+
+@pytest.mark.parametrize("error", [SendLimited(timedelta(minutes=5)), SendFailed("no"), SendUnknown("no")])
+async def test_a_failure_is_said_even_when_sending_is_hard(desk: Cast, stage: Stage, error: Exception) -> None:
+    """The sentence is in the ledger like any answer: deferred, it is said later, and then its message is buried."""
+    desk.answer = always_fails
+    stage.acts = [error]
+    await desk.inbox.put(incoming(1, ANN))
+
+    await desk.until(lambda: bool(stage.heard))
+
+    assert (stage.heard, len(stage.asked)) == ([FAILURE], 2)
+    assert await letters(desk.redis) == [b"3 exceptions, 0 crashes"]
+
+
+async def test_unknown_sends_end_after_three(desk: Cast, stage: Stage) -> None:
+    """Tried at once, after 15, 60 more and 240 more seconds nothing is tried again: it goes to the dead letters."""
+    sent_at: list[float] = []
+
+    async def note(key: str) -> None:
+        sent_at.append(seconds_since_start(desk))
+
+    stage.on_send = note
+    stage.acts = [SendUnknown("no answer")] * 9
+    await desk.inbox.put(incoming(1, ANN))
+
+    await desk.until(lambda: len(stage.asked) >= 3)
+
+    assert sent_at == [0, 15, 75]
+    assert seconds_since_start(desk) >= 315
+    assert await letters(desk.redis) == [b"could not be sent"]
+    assert desk.meter.counted.count(("settled", "undeliverable")) == 1
+
+
+async def test_a_failed_send_after_exceptions_has_attempts_of_its_own(desk: Cast, stage: Stage) -> None:
+    """Two mistakes of ours and then an answer: its sending may still fail twice."""
+    failures = [ZeroDivisionError(), ZeroDivisionError()]
+
+    async def third_time(turn: Turn) -> Turn:
+        if failures:
+            raise failures.pop()
+        return answered(turn)
+
+    desk.answer = third_time
+    stage.acts = [SendUnknown("no answer")] * 2
+    await desk.inbox.put(incoming(1, ANN))
+
+    await desk.until(lambda: bool(stage.heard))
+
+    assert (stage.heard, len(stage.asked), await letters(desk.redis)) == (["Fine."], 3, [])
+
+
+async def test_a_full_mailbox_is_said_in_its_turn(desk: Cast, stage: Stage) -> None:
+    """After the answers to what was taken; the model is not asked about it."""
+    desk.inbox = inbox_on(desk.redis, desk.scripts, max_waiting=2)
+    asked: list[str] = []
+
+    async def answer(turn: Turn) -> Turn:
+        asked.append(turn.incoming.id)
+        return answered(turn)
+
+    desk.answer = answer
+    for number in range(4):
+        await desk.inbox.put(incoming(number, ANN))
+
+    await desk.until(lambda: len(stage.heard) == 3)
+
+    assert stage.heard == ["Fine.", "Fine.", TEXTS("mailbox_full", "en")]
+    assert asked == ["telegram:1:0", "telegram:1:1"]
+    assert ("settled", "refused") in desk.meter.counted
+
+
+# --- crashes ----------------------------------------------------------------------------------------------------------
+
+
+async def crashed(desk: Cast, times: int, reply: Delivery | None = None) -> None:
+    """Leases that run out, all of them after a reply was finished if there is one."""
+    for number in range(times):
+        claimed = await claimed_by(desk.inbox, f"crash {number}")
+        if reply is not None:
+            await desk.inbox.record(claimed, reply, sending=0)
+        desk.scripts.now_ms = (desk.scripts.now_ms or 0) + milliseconds(LEASE)
+        await desk.redis.delete(f"{INBOX}:claim:crash {number}")  # it ends on the real clock
+
+
+@pytest.mark.parametrize("crashes", [MAX_CRASHES - 1, MAX_CRASHES])
+async def test_a_message_that_ends_every_process_is_given_up(desk: Cast, stage: Stage, crashes: int) -> None:
+    """After ten the person is told, without another try; a rolling kill buries no innocent."""
+    await desk.inbox.put(incoming(1, ANN))
+    await crashed(desk, crashes)
+
+    await desk.until(lambda: bool(stage.heard))
+
+    given_up = crashes == MAX_CRASHES
+    assert stage.heard == ([FAILURE] if given_up else ["Fine."])
+    assert await letters(desk.redis) == ([b"0 exceptions, 10 crashes"] if given_up else [])
+
+
+@pytest.mark.parametrize("crashes", [MAX_CRASHES - 1, MAX_CRASHES])
+async def test_a_reply_that_ends_every_process_is_given_up(desk: Cast, stage: Stage, crashes: int) -> None:
+    """Its sending is what they die of, so it is not sent once more."""
+    await desk.inbox.put(incoming(1, ANN))
+    await crashed(desk, crashes, Delivery(parts=(Part(text="Boom."),), outcome="answered"))
+
+    await desk.until(lambda: bool(desk.meter.counted))
+
+    given_up = crashes == MAX_CRASHES
+    assert stage.heard == ([] if given_up else ["Boom."])
+    assert await letters(desk.redis) == ([b"could not be sent"] if given_up else [])
+
+
+async def test_the_failure_after_crashes_is_said_even_when_sending_is_hard(desk: Cast, stage: Stage) -> None:
+    """The crashes that made it so are not held against its own sending."""
+    stage.acts = [SendLimited(timedelta(minutes=5)), SendUnknown("no answer")]
+    await desk.inbox.put(incoming(1, ANN))
+    await crashed(desk, MAX_CRASHES)
+
+    await desk.until(lambda: bool(stage.heard))
+
+    assert (stage.heard, len(stage.asked)) == ([FAILURE], 3)
+    assert await letters(desk.redis) == [b"0 exceptions, 10 crashes"]
+
+
+# --- platforms, waiting -----------------------------------------------------------------------------------------------
+
+
+async def test_a_message_of_a_platform_that_is_off_waits_for_it(desk: Cast, stage: Stage) -> None:
+    """Looked at once a minute and not answered; others are; it is as soon as the platform is on again."""
+    asked: list[MessageId] = []
+
+    async def answer(turn: Turn) -> Turn:
+        asked.append(turn.incoming.id)
+        return answered(turn)
+
+    desk.answer = answer
+    await desk.inbox.put(of_slack())
+    await desk.inbox.put(incoming(1, ANN))
+    async with desk.working():
+        await comes_true(lambda: seconds_since_start(desk) > 3 * PLATFORM_OFF.total_seconds())
+    before = list(asked)
+
+    slack = Stage()
+    desk.stages["slack"] = slack
+    await desk.until(lambda: bool(slack.heard))
+
+    assert (before, asked) == (["telegram:1:1"], ["telegram:1:1", "slack:1"])
+    assert (slack.heard, stage.heard, await letters(desk.redis)) == (["Fine."], ["Fine."], [])
+
+
+def of_slack() -> Incoming:
+    """A message in Slack."""
+    where = Conversation(platform="slack", workspace="1", channel="c", thread="", user="7")
+    return replace(incoming(1, where), id=MessageId("slack:1"))
+
+
+async def test_whoever_waits_for_the_model_sees_typing(desk: Cast, stage: Stage) -> None:
+    """After a second, in the midst of the pipeline."""
+
+    async def once_seen(turn: Turn) -> Turn:
+        await comes_true(lambda: stage.typed > 0)
+        return answered(turn)
+
+    desk.answer = once_seen
+    await desk.inbox.put(incoming(1, ANN))
+
+    await desk.until(lambda: bool(stage.heard))
+
+    assert stage.heard == ["Fine."]
+
+
+async def test_who_is_made_to_wait_gets_the_word(desk: Cast, stage: Stage) -> None:
+    """Deferred second by second while another answers the same: one word after ten, then the answer."""
+
+    async def in_twenty_seconds(turn: Turn) -> Turn:
+        if seconds_since_start(desk) < 20:
+            return replace(turn, wait=timedelta(seconds=1))
+        return answered(turn)
+
+    desk.answer = in_twenty_seconds
+    await desk.inbox.put(incoming(1, ANN))
+
+    await desk.until(lambda: "Fine." in stage.heard)
+
+    assert stage.heard == [TEXTS("waiting", "en"), "Fine."]
+
+
+# --- leases -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_turn_that_takes_longer_than_its_lease_is_run_once(desk: Cast, stage: Stage, redis: Redis) -> None:
+    """Its lease is renewed while it runs, on the real clock, so that no other worker takes it."""
+    lease = timedelta(seconds=1)
+    desk.lease = lease
+    desk.scripts = FlakyScripts(redis)
+    desk.inbox = RedisInbox(
+        redis,
+        desk.scripts,
+        partitions=1,
+        lease=lease,
+        max_waiting=9,
+        max_turns=9,
+        max_tokens=9,
+        history_ttl=timedelta(hours=1),
+    )
+    desk.outbound = RedisOutbound(desk.scripts, {})
+    runs: list[MessageId] = []
+
+    async def takes_three_leases(turn: Turn) -> Turn:
+        runs.append(turn.incoming.id)
+        end = asyncio.get_running_loop().time() + 3 * lease.total_seconds()
+        await comes_true(lambda: asyncio.get_running_loop().time() > end)
+        return answered(turn)
+
+    desk.answer = takes_three_leases
+    await desk.inbox.put(incoming(1, ANN))
+
+    async with desk.working(), desk.working():
+        await comes_true(lambda: bool(stage.heard))
+        await desk.at_rest()
+
+    assert (runs, stage.heard) == (["telegram:1:1"], ["Fine."])
+
+
+# --- stopping ---------------------------------------------------------------------------------------------------------
+
+
+class Held:
+    """An answer that does not come before `gate` is set."""
+
+    def __init__(self) -> None:
+        self.gate = asyncio.Event()
+        self.began: list[str] = []
+        self.cancelled: list[str] = []
+
+    async def __call__(self, turn: Turn) -> Turn:
+        """Wait at the gate."""
+        user = turn.incoming.conversation.user
+        self.began.append(user)
+        try:
+            await self.gate.wait()
+        except asyncio.CancelledError:
+            self.cancelled.append(user)
+            raise
+        return answered(turn)
+
+
+async def test_a_stop_claims_nothing_more(desk: Cast, stage: Stage) -> None:
+    """All slots are busy; the turn that then ends makes room, but not for another."""
+    held = Held()
+    desk.answer, desk.concurrency, desk.drain = held, 1, timedelta(seconds=15)
+    for number, where in enumerate((ANN, BOB)):
+        await desk.inbox.put(incoming(number, where))
+
+    async with desk.working() as stop:
+        await comes_true(lambda: bool(held.began))
+        stop.set()
+        held.gate.set()
+
+    assert (held.began, stage.heard) == (["ann"], ["Fine."])
+    assert not await desk.redis.exists(f"{INBOX}:turn:{BOB.id}")
+
+
+async def test_a_stop_gives_back_what_waits_for_an_answer(desk: Cast, stage: Stage) -> None:
+    """Though every slot is busy and no turn ends: it is due at once, and booked as no crash and no attempt."""
+    held = Held()
+    desk.answer, desk.concurrency = held, 1
+    for number, where in enumerate((ANN, BOB)):
+        await desk.inbox.put(incoming(number, where))
+
+    async with desk.working() as stop:
+        await comes_true(lambda: bool(held.began))
+        stop.set()
+    claims = [await claimed_by(desk.inbox, f"t{number}") for number in range(2)]
+
+    assert (held.began, held.cancelled, stage.heard) == (["ann"], ["ann"], [])
+    assert {claimed.incoming.conversation.user for claimed in claims} == {"ann", "bob"}
+    assert [(claimed.crashes, claimed.attempts) for claimed in claims] == [(0, 0)] * 2
+
+
+async def test_a_stop_lets_a_send_end_and_settles_it(desk: Cast, stage: Stage) -> None:
+    """What is going out is not cut off when the time to drain is over; what still waits for an answer is."""
+    held, gate = Held(), asyncio.Event()
+
+    async def carl_waits(turn: Turn) -> Turn:
+        return await held(turn) if turn.incoming.conversation == CARL else answered(turn, "One.\n\nTwo.")
+
+    desk.answer = carl_waits
+    stage.acts = [gate]
+    await desk.inbox.put(incoming(1, ANN))
+    async with desk.working() as stop:
+        await comes_true(lambda: bool(stage.asked))
+        await desk.inbox.put(incoming(2, CARL))
+        await comes_true(lambda: bool(held.began))
+        stop.set()
+        await comes_true(lambda: bool(held.cancelled))
+        gate.set()
+
+    assert stage.heard == ["One.", "Two."]
+    assert desk.meter.counted.count(("settled", "answered")) == 1
+    assert await desk.redis.zrange(f"{INBOX}:due", 0, -1) == [CARL.id.encode()]
+
+
+@pytest.mark.parametrize("patience", [SENDS_END, timedelta(0)])
+async def test_a_stop_lets_a_settle_end(
+    desk: Cast, stage: Stage, scripts: FlakyScripts, monkeypatch: pytest.MonkeyPatch, patience: timedelta
+) -> None:
+    """Redis is away while the worker stops: what was said is written down once it is back, even if turns are cut off."""
+    monkeypatch.setattr(worker_module, "SENDS_END", patience)
+    monkeypatch.setattr(deliver_module, "STORE_AGAIN", timedelta(milliseconds=5))
+    scripts.failing["settle"] = 20
+    desk.drain = timedelta(0)
+    await desk.inbox.put(incoming(1, ANN))
+
+    async with desk.working() as stop:
+        await comes_true(lambda: bool(stage.heard))
+        stop.set()
+
+    assert (stage.heard, await desk.redis.exists(f"{INBOX}:due")) == (["Fine."], 0)
+
+
+class Asleep:
+    """A doorbell that nobody rings, and whoever waits for it sleeps on."""
+
+    def __init__(self) -> None:
+        self._rung = asyncio.Event()
+        self.waited_for = False
+
+    def clear(self) -> None:
+        """Forget past rings."""
+        self._rung.clear()
+
+    def ring(self) -> None:
+        """Wake whoever waits."""
+        self._rung.set()
+
+    async def wait(self, longest: timedelta) -> None:
+        """Until it rings."""
+        self.waited_for = True
+        await self._rung.wait()
+
+
+async def test_an_idle_worker_stops_at_once(desk: Cast) -> None:
+    """With nothing to do there is nothing to wait for."""
+    bell = Asleep()
+    desk.drain, desk.doorbell = timedelta(hours=1), bell
+
+    async with desk.working() as stop:
+        await comes_true(lambda: bell.waited_for)
+        stop.set()
+
+    assert desk.meter.counted == []
+
+
+async def test_a_renewal_that_breaks_ends_the_process(
+    desk: Cast, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without it every turn would be run twice: better started again. What was being answered is given back."""
+    held = Held()
+    desk.answer, desk.lease = held, timedelta(milliseconds=30)
+    await desk.inbox.put(incoming(1, ANN))
+
+    async def broken(claims: object) -> frozenset[str]:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(desk.inbox, "renew", broken)
+
+    with pytest.raises(ExceptionGroup) as raised:
+        async with asyncio.timeout(15) as limit:
+            await desk.worker().run(asyncio.Event())
+
+    assert not limit.expired()
+    assert raised.group_contains(ZeroDivisionError)
+    assert held.cancelled == ["ann"]
+    assert (await claimed_by(desk.inbox, "t")).crashes == 0
