@@ -251,7 +251,7 @@ async def test_an_answer_lives_its_time(answers: RedisAnswers, redis: Redis) -> 
     lives = [await redis.pttl(f"{keys.kb('main')}:{name}") for name in ("answer:k", f"asked:{HERE.person}")]
 
     assert all(0 < life <= milliseconds(TTL) for life in lives)
-    assert lives[1] >= lives[0]
+    assert lives[1] >= lives[0] - 1000  # they are read one after the other
 
 
 # --- forgetting ---

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from pathlib import Path
 
 import aiohttp
 import pytest
 
+from bot.message import MessageId
 from bot.texts import Texts
+from bot.worker import turn_id
 from tests.process.conftest import World, text_of
 from tests.process.page import PageVisitor
 from tests.process.running import frontdesk
@@ -157,7 +158,7 @@ async def test_the_log_tells_how_each_turn_ended(world: World) -> None:
 
     lines = [json.loads(line) for line in bot.said().splitlines() if line.startswith("{")]
     (ended,) = [line for line in lines if "outcome" in line]
-    assert ended["turn"].endswith(f":{update}")
+    assert ended["turn"] == turn_id(MessageId(f"telegram:{world.telegram.me.id}:{update}"))
     assert ended["outcome"] == "answered"
     assert ended["seconds"] >= 0
 
@@ -187,12 +188,12 @@ async def test_sigterm_in_mid_turn_answers_once(world: World) -> None:
     assert len(world.telegram.messages(ANN.id)) == 1
 
 
-async def test_a_taken_port_ends_the_bot_with_a_sentence(folder: Path) -> None:
+async def test_a_taken_port_ends_the_bot_with_a_sentence(world: World) -> None:
     """Each time, whatever is still starting when it turns out; a bot that cannot run must not look as if it did."""
     async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0) as taken:
         port = taken.sockets[0].getsockname()[1]
         for _ in range(3):
-            ended = await frontdesk(folder, {"FRONTDESK_SERVER__PORT": str(port)}, "serve")
+            ended = await frontdesk(world.folder, {"FRONTDESK_SERVER__PORT": str(port)}, "serve")
 
             assert ended.code == 1
             assert f"127.0.0.1:{port} is taken by another program" in ended.errors
