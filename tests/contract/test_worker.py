@@ -450,7 +450,7 @@ async def test_a_stop_lets_a_send_end_and_settles_it(desk: Cast, stage: Stage) -
 async def test_a_stop_lets_a_settle_end(
     desk: Cast, stage: Stage, scripts: FlakyScripts, monkeypatch: pytest.MonkeyPatch, patience: timedelta
 ) -> None:
-    """Redis is away while the worker stops: what was said is written down once it is back, even if turns are cut off."""
+    """Redis is away while the worker stops: what was said is written down once it is back, even by a turn cut off."""
     monkeypatch.setattr(worker_module, "SENDS_END", patience)
     monkeypatch.setattr(deliver_module, "STORE_AGAIN", timedelta(milliseconds=5))
     scripts.failing["settle"] = 20
