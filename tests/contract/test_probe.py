@@ -250,7 +250,7 @@ async def test_a_full_server_is_told(redis: Redis, redis_url: str) -> None:
     async with setting(redis, "maxmemory", "1mb"):
         said = await refusal(redis_url)
 
-    assert "refused EVAL" in said
+    assert "refused" in said  # whichever write came first: what Redis frees in between differs
     assert "maxmemory" in said
 
 
