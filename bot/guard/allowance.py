@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from difflib import SequenceMatcher
 
-from bot.guard.chinese_words import JOINERS, LIST_BEGINS_AFTER, LIST_WORDS
-from bot.guard.english_words import VERBS, VOCABULARY
+from bot.guard.chinese_words import JOINERS, LINKS, LIST_BEGINS_AFTER, LIST_WORDS, PAST, PRONOUNS
+from bot.guard.english_words import VOCABULARY
 from bot.guard.form import Form
+from bot.guard.table import words
 
 MIN_STATEMENT_WORDS = 12
 """From here on a statement has enough words of its own for its joiners to say nothing more. Questions never have."""
@@ -18,18 +19,20 @@ MAX_JOINERS = 4
 MAX_SHARED_CHARS = 6
 """How far the members of a list may begin or end alike."""
 MIN_TYPO_CHARS = 6
-_REAL_WORDS = frozenset(
+_REAL_WORDS = words(
     """
-    access excess accept except affect effect adapt adopt advice advise assure insure ensure assurance insurance contact contract
-    contrast casual causal conservation conversation complement compliment complimentary complementary desert dessert device devise
-    diary dairy emigrate immigrate expand expend formally formerly later latter loose lose marital martial moral morale personal
-    personnel precede proceed principal principle quiet quite sacred scared stationary stationery stimulant trial trail united
-    untied weather whether weekly weakly hoping hopping planed planned staring starring filing filling rating ratting coma comma
-    super supper below bellow tiling tilling canvas canvass career carrier council counsel patent patient permission persimmon
-    prescribe proscribe prescription proscription reality realty respectfully respectively statue statute treaty treatly deposition
-    disposition perspective prospective eligible illegible incite insight allusion illusion infect inflect inflict county country
-    costume custom customer customers charge change charger changer cancer cancel dinning dining angel angle barley barely
-    """.split()
+    access excess accept except affect effect adapt adopt advice advise assure insure ensure assurance
+    insurance contact contract contrast casual causal conservation conversation complement compliment
+    complimentary complementary desert dessert device devise diary dairy emigrate immigrate expand expend
+    formally formerly later latter loose lose marital martial moral morale personal personnel precede
+    proceed principal principle quiet quite sacred scared stationary stationery stimulant trial trail united
+    untied weather whether weekly weakly hoping hopping planed planned staring starring filing filling
+    rating ratting coma comma super supper below bellow tiling tilling canvas canvass career carrier council
+    counsel patent patient permission persimmon prescribe proscribe prescription proscription reality realty
+    respectfully respectively statue statute treaty treatly deposition disposition perspective prospective
+    eligible illegible incite insight allusion illusion infect inflect inflict county country costume custom
+    customer customers charge change charger changer cancer cancel dinning dining angel angle barley barely
+    """
 )
 """Pairs one slip apart that are both words."""
 
@@ -55,22 +58,33 @@ def _joiners(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
     """Whether only joiners are left out or put in, in a long statement."""
     if min(len(one), len(other)) < MIN_STATEMENT_WORDS or abs(len(one) - len(other)) > MAX_JOINERS:
         return False
-    gone: list[str] = []
-    come: list[str] = []
+    joiners = JOINERS | PAST if "u:year" in one and "u:year" in other else JOINERS
+    changes = 0
     for _, start, end, begin, stop in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
-        if one[start:end] != other[begin:stop]:
-            gone += one[start:end]
-            come += other[begin:stop]
-    return set(gone + come) <= JOINERS and len(gone) + len(come) <= MAX_JOINERS and not set(gone) & set(come)
+        gone, come = set(one[start:end]), set(other[begin:stop])
+        if one[start:end] == other[begin:stop]:
+            continue
+        changes += max(end - start, stop - begin)
+        if not gone | come <= joiners or (
+            gone and come and not (gone | come <= LINKS | PRONOUNS and (gone <= LINKS or come <= LINKS))
+        ):
+            return False
+    return changes <= MAX_JOINERS
 
 
 def same_list(one: str, other: str) -> bool:
     """Whether two texts differ only in the order of a list (`甲、乙和丙`) whose beginning is sure.
 
-    The list must begin the text or a clause, or follow a word that takes all of it (`在`, `从`): in `国王甲和乙` only one of
-    them is king. Nothing in the text may number its members (`分别`), nothing in a member belong to one alone (`的`).
+    The list must begin the text or a clause, or follow a word that takes all of it (`在`, `从`): in `国王甲和乙` only
+    one of the two is king. Nothing in the text may number its members (`分别`), nothing in a member may belong to it
+    alone (`的`).
     """
-    if len(one) != len(other) or sorted(one) != sorted(other) or any(word in one for word in LIST_WORDS):
+    if (
+        one == other
+        or len(one) != len(other)
+        or sorted(one) != sorted(other)
+        or any(word in one for word in LIST_WORDS)
+    ):
         return False
     start = next((at for at, (a, b) in enumerate(zip(one, other, strict=True)) if a != b), len(one))
     end = next(at for at in range(len(one)) if one[-1 - at] != other[-1 - at])
@@ -101,7 +115,7 @@ def _a_slip(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
 
 
 def is_slip(one: str, other: str) -> bool:
-    """Whether one word is the other with two neighbouring letters exchanged, or one letter inside doubled, lost or added.
+    """Whether one word is the other with two neighbours exchanged, or one letter inside doubled, lost or added.
 
     Exactly one of them must be a word we know: two words that we know, or two that we do not, may be two things.
     """

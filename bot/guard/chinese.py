@@ -13,10 +13,13 @@ import unicodedata
 from bot.guard.chinese_words import A_OR_AN, ANIMATE, LONGEST, MEASURE, TABLE, VERBS
 from bot.guard.form import Form
 from bot.guard.quantity import spell_quantities
-from bot.guard.script import TO_SIMPLIFIED
+from bot.guard.script import SAME_SOUND, TO_SIMPLIFIED
+from bot.guard.table import words
+from bot.spelling import fold
 
 _HAN = "\u3400-\u9fff"
 _PAUSE = re.compile(r"(?<=[不没否是对好])[\s,，、]+(?=\S)")
+_IS_HAN = re.compile(f"[{_HAN}]")
 _TOKEN = re.compile(
     r"(?:n|u|money|time|date|ord|wd):[^\s\u3400-\u9fff]+|[a-z0-9\u00c0-\u024f]+(?:['.,:/_@&-]+[a-z0-9\u00c0-\u024f]+)*(?:\+\+|#|\+)?|[^\s,.;:!?\"'，。、；：！？“”‘’「」『』《》·…—~]"
 )
@@ -38,25 +41,27 @@ _WHY = re.compile(r"^(.{2,30}?)的?(?:是什么原因|原因是什么|是怎么�
 _PRICE = re.compile(
     r"^(.{1,20}?)(?:的(?:价格|费用|价钱|售价)(?:是|要)?(?:多少钱?)|(?:价格|价钱|售价)(?:是)?多少钱?|(?:需要|要|是|得)?多少钱|(?<=[费金价])(?:是|要)?多少)[?？。\s]*$"
 )
+_FOREIGN_NAME = re.compile(rf"[{_HAN}]{{1,8}}(?:·[{_HAN}]{{1,8}})+")
+_RANGE = re.compile(r"(?<=[\d日年月号点])\s*(?:[-–—~]+|至)\s*(?=\d)")
+_BORN_IN = re.compile(r"[在于]([^,，。;；的在于]{2,12})(出生|去世|逝世|长大)(?![在于])")
+_ADVERB = re.compile(r"^([^,，。]{1,8}?)(后来|随后|接下来|此后|最终|最后)(?![一的])")
 _FINAL = re.compile(r"(?<=.)[呢啊呀哦啦哈哟噢]+(?=[\s,.!?，。！？~]*$)")
 _MOMENT = ("wd:", "date:", "time:")
-_MOMENTS = frozenset("早上 上午 中午 下午 晚上 夜里 周末".split())
+_MOMENTS = words("早上 上午 中午 下午 晚上 夜里 周末")
 _ARTICLE_AFTER = ("是", "为", "成为", "作为", "的")
-_HOLDS_MOMENT = frozenset("的 前 后 以前 以后 起 到 从 和 每 自 比 改 修改 或 之前 之后 内 以内".split())
+_HOLDS_MOMENT = words("的 前 后 以前 以后 起 到 从 和 每 自 比 改 修改 或 之前 之后 内 以内")
 MAX_SHORT_WORDS = 14
 """Above it, a text may hold several clauses, and a moment of time belongs to one of them."""
 _ASKING = ("怎么", "何时", "哪里", "为何", "怎么办")
 
 
-def chinese_form(text: str) -> Form:
-    """The form of a question.
-
-    Args:
-        text: folded (`bot.spelling.fold`).
-    """
-    text = _FINAL.sub("", simplified(text))
-    text = _quantities(_PAUSE.sub("|", text))
-    asks, text = _framed(_untroubled(text))
+def chinese_form(question: str) -> Form:
+    """The form of a question, as it is written."""
+    text = _untroubled(simplified(fold(question)))
+    text = _ADVERB.sub(r"\2\1", _BORN_IN.sub(r"\2在\1", text))
+    text = _FOREIGN_NAME.sub(lambda name: name[0].translate(SAME_SOUND), text)
+    text = _quantities(_RANGE.sub("到", _PAUSE.sub("|", text)))
+    asks, text = _framed(text)
     words = _particles(_words(text))
     yes_no = "吗" in words
     words = [word for word in words if word != "吗"]
@@ -118,20 +123,19 @@ def _value(numeral: str) -> int:
 
 
 def _untroubled(text: str) -> str:
-    """Without politeness at either end, so that the frames below find the ends of the question."""
-    text = text.strip(" ,.!?。，！？~")
-    for _ in range(4):
+    """Without politeness and final particles at either end, so that the frames below find the ends of the question."""
+    before = ""
+    while text != before:
         before = text
+        text = _FINAL.sub("", text.strip(" ,.!?。，！？~"))
         for length in range(min(8, len(text)), 0, -1):
             if TABLE.get(text[:length]) == ():
-                text = text[length:].lstrip(" ,，.!?。！？")
+                text = text[length:]
                 break
         for length in range(min(8, len(text)), 0, -1):
             if TABLE.get(text[-length:]) == ():
-                text = text[:-length].rstrip(" ,，.!?。！？~")
+                text = text[:-length]
                 break
-        if text == before:
-            break
     return text
 
 
@@ -145,33 +149,18 @@ def _framed(text: str) -> tuple[str, str]:
 
 
 def _words(text: str) -> list[str]:
+    """The longest words of the table, and what else stands there: Latin words, quantities, single characters."""
     words: list[str] = []
-    for token in _TOKEN.finditer(text):
-        if len(token[0]) > 1 or not re.match(f"[{_HAN}]", token[0]):
+    at = 0
+    while at < len(text):
+        length = next((n for n in range(LONGEST.get(text[at], 0), 0, -1) if text[at : at + n] in TABLE), 0)
+        token = None if length and _IS_HAN.match(text[at]) else _TOKEN.match(text, at)
+        if token:
             words += TABLE.get(token[0], (token[0],))
+            at = token.end()
         else:
-            words.append("\0" + str(token.start()))
-    return _segmented(text, words)
-
-
-def _segmented(text: str, marks: list[str]) -> list[str]:
-    """Marks of single characters replaced by the words of the table that begin there."""
-    words: list[str] = []
-    behind = -1
-    for mark in marks:
-        if not mark.startswith("\0"):
-            words.append(mark)
-            continue
-        at = int(mark[1:])
-        if at < behind:
-            continue
-        for length in range(min(LONGEST.get(text[at], 1), len(text) - at), 0, -1):
-            if text[at : at + length] in TABLE:
-                words += TABLE[text[at : at + length]]
-                behind = at + length
-                break
-        else:
-            words.append(text[at])
+            words += TABLE[text[at : at + length]] if length else ()
+            at += max(length, 1)
     return words
 
 

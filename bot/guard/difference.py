@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from bot.guard.form import Form
+from bot.guard.table import words
 
 Kind = Literal[
     "",
@@ -33,26 +34,34 @@ Kind = Literal[
     "content",
 ]
 
-_NEGATIONS = frozenset(
-    "not no never without nobody nothing none neither nor hardly unless 不 没 没有 无 未 非 别 勿 无需 不必 不过敏 不会 不是".split()
+_NEGATIONS = words(
+    """
+    not no never without nobody nothing none neither nor hardly unless 不 没 没有 无 未 非 别 勿 无需 不必
+    不过敏 不会 不是
+    """
 )
-_QUANTIFIERS = frozenset(
-    "all some any every each both either most many few few-some several only always sometimes ever part half one single double "
-    "所有 全 全部 每 各 都 只 只有 部 有些 有的 大 多 少 总 总是 有时 首 其中 单 双".split()
+_QUANTIFIERS = words(
+    """
+    all some any every each both either most many few few-some several only always sometimes ever part half
+    one single double 所有 全 全部 每 各 都 只 只有 部 有些 有的 大 多 少 总 总是 有时 首 其中 单 双
+    """
 )
-_COMPARATIVES = frozenset(
-    "more less most least than over under above below before after least earlier later faster slower cheaper expensive older "
-    "younger maximum minimum larger smaller higher lower 比 更 最 较 以上 以下 超过 至少 至多 大于 小于 多于 少于 前 后 早 晚 快 慢".split()
+_COMPARATIVES = words(
+    """
+    more less most least than over under above below before after least earlier later faster slower cheaper
+    expensive older younger maximum minimum larger smaller higher lower 比 更 最 较 以上 以下 超过 至少 至多
+    大于 小于 多于 少于 前 后 早 晚 快 慢
+    """
 )
-_ANTONYMS = tuple(
-    frozenset(pair.split("/"))
-    for pair in (
-        "enable/disable open/close lock/unlock subscribe/unsubscribe install/uninstall add/remove check-in/check-out upload/download "
-        "increase/decrease login/logout buy/sell lend/borrow first/last arrival/departure hot/cold start/stop accept/decline pros/cons "
-        "incoming/outgoing import/export raised/cut new/old in/out 开启/关闭 锁定/解锁 订阅/退订 安装/卸载 添加/删除 上传/下载 提/降 高/低 "
-        "入/出 存/取 内/外 进/出 新/旧 优/缺 绑定/解绑 开/销 涨/降 加/退 借/还"
-    ).split()
-)
+_ANTONYM_PAIRS = """
+enable/disable open/close lock/unlock subscribe/unsubscribe install/uninstall add/remove
+check-in/check-out upload/download increase/decrease login/logout buy/sell lend/borrow first/last
+arrival/departure hot/cold start/stop accept/decline pros/cons incoming/outgoing import/export
+raised/cut new/old in/out 开启/关闭 锁定/解锁 订阅/退订 安装/卸载 添加/删除 上传/下载 提/降 高/低 入/出
+存/取 内/外 进/出 新/旧 优/缺 绑定/解绑
+开/销 涨/降 加/退 借/还
+"""
+_ANTONYMS = tuple(frozenset(pair.split("/")) for pair in _ANTONYM_PAIRS.split())
 _VERSION = re.compile(r"(?:n:)?v?\d+(?:\.\d+)+[a-z0-9]*|v\d+|http/\d|\w+/\d")
 _CODE = re.compile(r"(?:n:|ord:).*|.*\d.*|[零一二两三四五六七八九十百千万亿]")
 

@@ -7,6 +7,7 @@ spellings, plurals, -ing forms. Articles go, "my" and "your" are noted; preposit
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from bot.guard.english_heads import AUXILIARIES, head, stripped
 from bot.guard.english_words import (
@@ -25,6 +26,7 @@ from bot.guard.english_words import (
 )
 from bot.guard.form import Form
 from bot.guard.quantity import spell_quantities
+from bot.spelling import fold
 
 _CONTRACTIONS = tuple(
     (re.compile(pattern), replacement)
@@ -46,16 +48,17 @@ _CONTRACTIONS = tuple(
 _TOKEN = re.compile(
     r"(?:n|u|money|time|date|ord):\S+|[a-z0-9]+(?:['.,:/_@&-]+[a-z0-9]+)*(?:\+\+|#|\+)?|\.[a-z]+|[^\s\w,.!?;:\"()-]|[^\W_]|\|"
 )
+_CAPITALISED = re.compile(r"(?<=[a-z,;:)] )[A-Z]\w*s\b|\b[A-Z]{2,}S\b")
+_DAYS = frozenset(f"{day}days" for day in ("mon", "tues", "wednes", "thurs", "fri", "satur", "sun"))
+_VOWEL = re.compile("[aeiouy]")
 _SENTENCE_END = re.compile(r"[.!?;]+\s+(?=\S)")
 _PAUSE = re.compile(r"^(no|yes|not)\s*,")
 
 
-def english_form(text: str) -> Form:
-    """The form of a question.
-
-    Args:
-        text: folded (`bot.spelling.fold`).
-    """
+def english_form(question: str) -> Form:
+    """The form of a question, as it is written."""
+    names = _names(question)
+    text = fold(question)
     text = " ".join(text.split())
     for pattern, replacement in _CONTRACTIONS:
         text = pattern.sub(replacement, text)
@@ -66,9 +69,16 @@ def english_form(text: str) -> Form:
     mode, tokens = _mode(asks, tokens, inverted=not whether)
     if not asks and whether:
         asks, mode = ("may", mode[3:]) if mode.startswith("can") else (asks, mode)
-    words, owners = _owners(_spelled(tokens))
+    words, owners = _owners(_spelled(tokens, names))
     mode, words = _passive(asks, mode, words)
     return Form(asks=asks, mode=mode, words=tuple(_ordered(asks, _about(words))), owners=owners)
+
+
+def _names(question: str) -> frozenset[str]:
+    """Words written like names, in lower case: an "s" at their end is part of them. Not in a text all in capitals."""
+    if question.isupper():
+        return frozenset()
+    return frozenset(name.casefold() for name in _CAPITALISED.findall(question)) - _DAYS
 
 
 def _mode(asks: str, tokens: list[str], *, inverted: bool) -> tuple[str, list[str]]:
@@ -85,8 +95,6 @@ def _mode(asks: str, tokens: list[str], *, inverted: bool) -> tuple[str, list[st
     if negation is not None:
         rest = rest[:negation] + rest[negation + 1 :]
         mode += " not"
-    if mode == "do" and asks in ("where", "how"):
-        mode = "do"
     if rest[at : at + 1] in (["i"], ["we"]):
         rest = rest[:at] + rest[at + 1 :]
     return mode, rest
@@ -124,7 +132,7 @@ def _without_asker(tokens: list[str], asks: str) -> list[str]:
     return tokens[1:] if asks and tokens[:1] in (["i"], ["we"]) and asks not in ("what if", "what to do") else tokens
 
 
-def _spelled(tokens: list[str]) -> list[str]:
+def _spelled(tokens: list[str], names: frozenset[str]) -> list[str]:
     """Phrases, spellings, plurals and -ing forms in their one form; articles and politeness gone."""
     words: list[str] = []
     at = 0
@@ -138,7 +146,7 @@ def _spelled(tokens: list[str]) -> list[str]:
         else:
             token = tokens[at]
             if token not in DROPPED:
-                words.append(_word(token, words[-1] if words else ""))
+                words.append(token if token in names else _word(token, words[-1] if words else ""))
             at += 1
     return words
 
@@ -165,7 +173,13 @@ def _word(token: str, before: str) -> str:
     token = SAME.get(token, token)
     if len(token) > 5 and token.endswith("ing") and before not in KEEP_ING_AFTER:
         return _without_ing(token)
-    if len(token) > 3 and token.endswith("s") and token.isalpha() and not token.endswith(("ss", "us", "is")):
+    if (
+        len(token) > 3
+        and token.endswith("s")
+        and token.isalpha()
+        and not token.endswith(("ss", "us", "is"))
+        and _VOWEL.search(token)
+    ):
         token = _singular(token)
     return SAME.get(token, token)
 
@@ -200,7 +214,7 @@ def _passive(asks: str, mode: str, words: list[str]) -> tuple[str, list[str]]:
     """`which cards do you accept` and `which documents do I need`, in the passive."""
     if asks != "what" or mode != "do":
         return mode, words
-    for at, (one, two) in enumerate(zip(words, words[1:], strict=False)):
+    for at, (one, two) in enumerate(pairwise(words)):
         if one == "you" and two in PASSIVE and at:
             return "be", [*words[:at], PASSIVE[two], *words[at + 2 :]]
     if "need" in words[1:]:

@@ -30,8 +30,8 @@ _PREAMBLE = re.compile(
     re.VERBOSE,
 )
 _SUFFIX = re.compile(
-    r"[\s,.!?;:-]+(?:please|kindly|thanks(?: a lot| so much)?|thank you(?: very much| so much)?|many thanks|thx|cheers|pls|plz|"
-    r"asap|in advance|exactly|anyway|urgent)[\s.!?]*$"
+    r"[\s,.!?;:-]+(?:please|kindly|thanks(?: a lot| so much)?|thank you(?: very much| so much)?|many thanks|"
+    r"thx|cheers|pls|plz|asap|in advance|exactly|anyway|urgent)[\s.!?]*$"
 )
 _FRONTED = re.compile(
     rf"^((?:if|when|after|before|once|on|in|at|during|for|as|to|with|without|by|while|since|until|from)\s[^,?!.]{{3,90}}),\s*(?={_WH})"
@@ -42,72 +42,56 @@ _THEN_WHAT = re.compile(
     r"|^([^,?!.]{5,90})[,.]\s*what (?:now|to do)[\s?!.]*$"
 )
 
+_TAKEN = rf"(?: {_I} (?:have|need) to (?:take|follow))?"
+_USUALLY = "(?:usually |normally |typically )?"
+_CHARGE = "(?:fees?|deposit|rent|fare|price|cost)"
 _BEST = r"(?:the |a |an )?(?:best |right |correct |proper |usual )?"
-_HEADS: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
-    (asks, mode, re.compile(rf"^(?:{pattern})(?!\S)"))
-    for asks, mode, pattern in (
-        ("what to do", "", rf"what (?:should|do|can|must|shall|could) {_I} (?:have to |need to )?do(?= (?:if|when))"),
-        ("what to do", "", r"what to do(?= (?:if|when))"),
-        ("how", "", rf"what (?:do|should|must|can) {_I} (?:have to |need to )?do (?:in order )?to"),
-        ("how", "", rf"how (?:do|can|should|could|would) {_I}(?: (?:go about|be able to|actually|best))?"),
-        ("how", "", rf"how (?:to|{_I}(?: (?:can|could|should|would))?)"),
-        ("how", "", rf"how (?:am|are) {_I} (?:supposed|meant) to"),
-        (
-            "how",
-            "",
-            rf"what (?:is|are) {_BEST}(?:way|method|procedure|process|steps?)(?: {_I} (?:have|need) to (?:take|follow))? (?:to|for|of)",
-        ),
-        ("why", "", r"what (?:is|are|was) the reasons? (?:why|that|for which)?"),
-        ("why", "", r"what (?:is|are|was) the reason|how come|for what reason"),
-        ("what if", "", r"what (?:happens|would happen|will happen) (?:if|when)|what if"),
-        (
-            "how long",
-            "",
-            r"how long (?:does|do|will|would) it (?:usually |normally |typically )?take(?: me| us)?(?: for| to)?",
-        ),
-        ("how long", "", r"how long (?:until|till)"),
-        ("price", "", rf"how much (?:does|do|will|would) it cost(?: me| us)?(?: (?:to|for))?"),
-        (
-            "price",
-            "",
-            rf"what (?:does|will|would) it cost(?: me| us)?(?: (?:to|for))?|how much (?:do|does) (?:you|{_I}) (?:charge|pay) for",
-        ),
-        ("price", "", r"(?:how much|what) (?:is|are) the (?:price|cost)s? (?:of|for)"),
-        ("price", "", r"how much (?:is|are)"),
-        (
-            "price",
-            "",
-            r"what (?:is|are) (?:the|your)(?= (?:\w+ ){0,2}(?:fees?|deposit|rent|fare|price|cost)(?: (?:for|of|to)\b|$))",
-        ),
-        ("where", "", rf"where (?:can|do|could|should|would) {_I} (?:find|see|locate)"),
-        ("where", "", r"where (?:is|are)"),
-        ("where", "", rf"where (?:can|do|could|should|may) {_I}"),
-        ("when", "", r"(?:at )?what time(?= (?:do|does|is|are|can|will|should|did))|when"),
-        ("may", "", rf"(?:can|could|may|might) {_I}"),
-        (
-            "may",
-            "",
-            rf"(?:am|are) {_I} (?:allowed|able) to|is it (?:possible|allowed|ok|okay|fine)(?: for me)? to|would it be possible to",
-        ),
-        ("must", "", rf"(?:do|does|would|will) {_I} (?:need|have) to|must {_I}"),
-        (
-            "must",
-            "",
-            rf"is it (?:necessary|required|mandatory|needed)(?: for me)? to|am {_I} (?:required|obliged|forced) to",
-        ),
-        ("should", "", rf"(?:should|ought) {_I}(?: to)?"),
-        ("is there", "", r"(?:is|are) there(?: (?:a|an|any))?|do you (?:have|offer)(?! to\b)(?: (?:a|an|any))?"),
-        ("how many", "", r"how many"),
-        ("how often", "", r"how (?:often|frequently)"),
-        ("how long", "", r"how long"),
-        ("how much", "", r"how much"),
-        ("how", "", r"how"),
-        ("why", "", r"why"),
-        ("who", "", r"whom?"),
-        ("what", "", r"what|which"),
-        ("where", "", r"where"),
+_HEADS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (asks, re.compile(rf"^(?:{pattern})(?!\S)"))
+    for asks, pattern in (
+        ("what to do", rf"what (?:should|do|can|must|shall|could) {_I} (?:have to |need to )?do(?= (?:if|when))"),
+        ("what to do", r"what to do(?= (?:if|when))"),
+        ("how", rf"what (?:do|should|must|can) {_I} (?:have to |need to )?do (?:in order )?to"),
+        ("how", rf"how (?:do|can|should|could|would) {_I}(?: (?:go about|be able to|actually|best))?"),
+        ("how", rf"how (?:to|{_I}(?: (?:can|could|should|would))?)"),
+        ("how", rf"how (?:am|are) {_I} (?:supposed|meant) to"),
+        ("how", rf"what (?:is|are) {_BEST}(?:way|method|procedure|process|steps?){_TAKEN} (?:to|for|of)"),
+        ("why", r"what (?:is|are|was) the reasons? (?:why|that|for which)?"),
+        ("why", r"what (?:is|are|was) the reason|how come|for what reason"),
+        ("what if", r"what (?:happens|would happen|will happen) (?:if|when)|what if"),
+        ("how long", rf"how long (?:does|do|will|would) it {_USUALLY}take(?: me| us)?(?: for| to)?"),
+        ("how long", r"how long (?:until|till)"),
+        ("price", r"how much (?:does|do|will|would) it cost(?: me| us)?(?: (?:to|for))?"),
+        ("price", r"what (?:does|will|would) it cost(?: me| us)?(?: (?:to|for))?"),
+        ("price", rf"how much (?:do|does) (?:you|{_I}) (?:charge|pay) for"),
+        ("price", r"(?:how much|what) (?:is|are) the (?:price|cost)s? (?:of|for)"),
+        ("price", r"how much (?:is|are)"),
+        ("price", rf"what (?:is|are) (?:the|your)(?= (?:\w+ ){{0,2}}{_CHARGE}(?: (?:for|of|to)\b|$))"),
+        ("where", rf"where (?:can|do|could|should|would) {_I} (?:find|see|locate)"),
+        ("where", r"where (?:is|are)"),
+        ("where", rf"where (?:can|do|could|should|may) {_I}"),
+        ("when", r"(?:at )?what time(?= (?:do|does|is|are|can|will|should|did))|when"),
+        ("may", rf"(?:can|could|may|might) {_I}"),
+        ("may", rf"(?:am|are) {_I} (?:allowed|able) to"),
+        ("may", r"is it (?:possible|allowed|ok|okay|fine)(?: for me)? to|would it be possible to"),
+        ("must", rf"(?:do|does|would|will) {_I} (?:need|have) to|must {_I}"),
+        ("must", r"is it (?:necessary|required|mandatory|compulsory|needed)(?: for me)? to"),
+        ("must", rf"am {_I} (?:required|obliged|forced) to"),
+        ("should", rf"(?:should|ought) {_I}(?: to)?"),
+        ("is there", r"(?:is|are) there(?: (?:a|an|any))?"),
+        ("is there", r"do you (?:have|offer)(?! to\b)(?: (?:a|an|any))?"),
+        ("how many", r"how many"),
+        ("how often", r"how (?:often|frequently)"),
+        ("how long", r"how long"),
+        ("how much", r"how much"),
+        ("how", r"how"),
+        ("why", r"why"),
+        ("who", r"whom?"),
+        ("what", r"what|which"),
+        ("where", r"where"),
     )
 )
+"""Kind of question, and how it begins; the first that fits."""
 _TAKES = re.compile(r"^(?:do|does|will|would) (.+?) (?:usually |normally |typically )?take$")
 _COSTS = re.compile(r"^(?:how much|what) (?:do|does|will|would) (?!it\b)(.+?) cost(?: me)?\b(.*)$")
 
@@ -122,7 +106,7 @@ AUXILIARIES = {
 
 
 def stripped(text: str) -> tuple[str, bool]:
-    """The question without greetings, politeness and thanks, a clause in front put behind it; whether `if` introduced it."""
+    """The question without greetings, politeness and thanks, a clause in front put behind; whether `if` led it in."""
     whether = False
     for _ in range(6):
         preamble = _PREAMBLE.match(text)
@@ -143,11 +127,11 @@ def stripped(text: str) -> tuple[str, bool]:
 
 
 def head(text: str) -> tuple[str, str]:
-    """The kind of question and what is left of it; an empty kind for what begins with an auxiliary or states something."""
+    """The kind of question and what is left of it; no kind if it begins with an auxiliary or states something."""
     costs = _COSTS.match(text)
     if costs:
         return "price", costs[1] + costs[2]
-    for asks, _mode, pattern in _HEADS:
+    for asks, pattern in _HEADS:
         match = pattern.match(text)
         if match:
             rest = text[match.end() :].strip()

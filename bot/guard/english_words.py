@@ -7,7 +7,9 @@ reuse, a wrong one a wrong answer. What is the same only beside certain nouns st
 
 from __future__ import annotations
 
-DROPPED = frozenset("a an the please kindly pls plz actually exactly basically simply".split())
+from bot.guard.table import words
+
+DROPPED = words("a an the please kindly pls plz actually exactly basically simply")
 """Words that make no other question, wherever they stand."""
 
 _SAME = """
@@ -28,7 +30,6 @@ forbidden: prohibited
 declined: rejected
 needed: required
 need: require
-repair: fix
 safe: secure
 abroad: overseas internationally
 often: frequently
@@ -127,7 +128,7 @@ online banking: internet banking | e-banking
 abroad: in another country | in a foreign country | to another country | in foreign countries
 want to: would like to | wish to
 working: functioning
-how-come-in: check-in | check in
+check-in: check in
 check-out: check out
 """
 
@@ -154,7 +155,7 @@ def _by_first_word(table: str) -> dict[str, list[tuple[tuple[str, ...], tuple[st
 
 SAME = _spellings(_SAME)
 """Another spelling or an interchangeable word → the word."""
-PHRASES = _by_first_word(_PHRASES.replace("how-come-in", "check-in"))
+PHRASES = _by_first_word(_PHRASES)
 """First word → (words, what they become), the longest first."""
 
 PARTICLE_VERBS = {("turn", "on"): "enable", ("turn", "off"): "disable", ("switch", "on"): "enable"} | {
@@ -164,8 +165,12 @@ PARTICLE_VERBS = {("turn", "on"): "enable", ("turn", "off"): "disable", ("switch
 }
 """Verbs whose particle may follow the object: `turn notifications off`."""
 
-_PERSONAL_DATA = frozenset("address email telephone number name information profile setting username mobile".split())
-_RECORDS = frozenset("account photo file comment history message post document entry profile".split())
+_PERSONAL_DATA = words(
+    """
+    address email telephone number name information profile setting username mobile
+    """
+)
+_RECORDS = words("account photo file comment history message post document entry profile")
 ABOUT: tuple[tuple[str, str, frozenset[str]], ...] = (
     ("update", "change", _PERSONAL_DATA),
     ("modify", "change", _PERSONAL_DATA),
@@ -184,64 +189,68 @@ ABOUT: tuple[tuple[str, str, frozenset[str]], ...] = (
 )
 """A word, the word it equals, and the nouns beside which it does: one of the next three words must be one of them."""
 
-VERBS = frozenset(
+VERBS = words(
     """
-    accept access activate add adjust allow apply appeal arrange ask attach attend avoid backup block book borrow bring
-    buy call cancel change charge check choose claim clean close collect complain configure confirm connect contact
-    convert copy create cut deactivate deliver delete deposit disable download drive earn edit enable enter erase
-    exchange expire export extend file fill find finish get give help hire import increase install invest invite join
-    keep lend lock login logout lose make manage migrate miss modify move open order park pass pay play postpone prevent
-    print process protect publish put receive record redeem reduce refuse register remove renew rent repair replace
-    report request reschedule reserve reset resign restart restore return save scan sell send share show sign smoke
-    start stop store submit subscribe swap switch synchronize take terminate track train transfer translate travel turn
-    uninstall unlock unsubscribe update upgrade upload use verify visit wait wash wear withdraw work write
-    """.split()
+    accept access activate add adjust allow apply appeal arrange ask attach attend avoid backup block book
+    borrow bring buy call cancel change charge check choose claim clean close collect complain configure
+    confirm connect contact convert copy create cut deactivate deliver delete deposit disable download drive
+    earn edit enable enter erase exchange expire export extend file fill find finish get give help hire
+    import increase install invest invite join keep lend lock login logout lose make manage migrate miss
+    modify move open order park pass pay play postpone prevent print process protect publish put receive
+    record redeem reduce refuse register remove renew rent repair replace report request reschedule reserve
+    reset resign restart restore return save scan sell send share show sign smoke start stop store submit
+    subscribe swap switch synchronize take terminate track train transfer translate travel turn uninstall
+    unlock unsubscribe update upgrade upload use verify visit wait wash wear withdraw work write
+    """
 )
 """Verbs whose -ing form is read as the verb itself, as after "how about" or "for"."""
-KEEP_ING_AFTER = frozenset("stop remember forget regret try is are was were be am been".split())
-NOT_PLURAL = frozenset(
+KEEP_ING_AFTER = words("stop remember forget regret try is are was were be am been")
+NOT_PLURAL = words(
     """
-    news goods customs glasses arms windows teams maps savings means works pants series species lens always plus
-    previous various less this his its is was has does as us yes bus gas os ios aws sms gps pos vs canvas status access
-    address process business express across press loss pass class mass boss glass cross dress stress guess bonus virus
-    campus focus versus besides towards afterwards sometimes perhaps tennis analysis basis thanks contents premises
-    shorts physics christmas texas paris james sports overseas unless ours yours theirs hers others
-    """.split()
+    news goods customs glasses arms windows teams maps savings means works pants series species lens always
+    plus previous various less this his its is was has does as us yes bus gas os ios aws sms gps pos vs
+    canvas status access address process business express across press loss pass class mass boss glass cross
+    dress stress guess bonus virus campus focus versus besides towards afterwards sometimes perhaps tennis
+    analysis basis thanks contents premises shorts physics christmas texas paris james sports overseas
+    unless ours yours theirs hers others
+    """
 )
 PASSIVE = {"accept": "accepted", "support": "supported", "offer": "offered", "store": "stored"}
 """`Which cards do you accept` asks what `Which cards are accepted` asks."""
-COMPOUND_HEADS = frozenset("fee discount limit password price copy deadline policy name date number".split())
+COMPOUND_HEADS = words("fee discount limit password price copy deadline policy name date")
 """`fee for transfers`, `password of the wifi`: the same as `transfer fee`, `wifi password`."""
-FIND_FIRST = frozenset("if when after before because while until unless that which who where whose".split())
+FIND_FIRST = words("if when after before because while until unless that which who where whose")
 """Where a clause of its own begins: no auxiliary beyond it belongs to the question."""
-PREPOSITIONS = frozenset(
+PREPOSITIONS = words(
     """
-    about above across after against along among around as at before behind below beside between beyond by despite
-    during except for from in inside into like near of off on onto out over past per since through to toward towards
-    under until up upon with within without
-    """.split()
+    about above across after against along among around as at before behind below beside between beyond by
+    despite during except for from in inside into like near of off on onto out over past per since through
+    to toward towards under until up upon with within without
+    """
 )
 VOCABULARY = (
     VERBS
     | frozenset(SAME.values())
     | COMPOUND_HEADS
     | frozenset(word for about in ABOUT for word in about[2])
-    | frozenset(
+    | words(
         """
-        account address admission airport allowance annual apartment application appointment attachment authentication balance
-        benefit birthday booking branch breakfast building business calendar cancellation certificate colleague company
-        complaint computer conference confirmation contract coupon course coverage currency customer damage deadline delivery
-        department deposit discount document download driver electricity employee engine evening exchange expense experience
-        february feedback furniture guarantee guest hospital hotel identity insurance interest internet interview invoice
-        january kitchen laptop leave library license location luggage machine maintenance manager manual maternity meeting
-        membership message minute monitor mortgage museum network newsletter notebook notification october office parental
-        parking passenger passport payment payroll pension permission phone platform policy premium prescription printer
-        privacy process product profile program promotion property purchase question railway receipt reception refund
-        registration remotely restaurant retirement return router salary schedule school screen security september service
-        session shipping signature software statement station storage student subscription support system telephone terminal
-        ticket timetable traffic training transfer translation treatment university update username vacation vaccination
-        vehicle verification voucher warehouse warranty washing website wednesday weekend window wireless tomorrow yesterday
-        """.split()
+    account address admission airport allowance annual apartment application appointment attachment
+    authentication balance benefit birthday booking branch breakfast building business calendar cancellation
+    certificate colleague company complaint computer conference confirmation contract coupon course coverage
+    currency customer damage deadline delivery department deposit discount document download driver
+    electricity employee engine evening exchange expense experience february feedback furniture guarantee
+    guest hospital hotel identity insurance interest internet interview invoice january kitchen laptop leave
+    library license location luggage machine maintenance manager manual maternity meeting membership message
+    minute monitor mortgage museum network newsletter notebook notification october office parental parking
+    passenger passport payment payroll pension permission phone platform policy premium prescription printer
+    privacy process product profile program promotion property purchase question railway receipt reception
+    refund registration remotely restaurant retirement return router salary schedule school screen security
+    september service session shipping signature software statement station storage student subscription
+    support system telephone terminal ticket timetable traffic training transfer translation treatment
+    university update username vacation vaccination vehicle verification voucher warehouse warranty washing
+    website wednesday weekend window wireless tomorrow yesterday
+    """
     )
 )
 """Words that are spelled right."""

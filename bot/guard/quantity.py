@@ -8,23 +8,19 @@ from __future__ import annotations
 
 import re
 
-_MONTHS = "january february march april may june july august september october november december".split()
-_MONTH_OF = {name: number for number, name in enumerate(_MONTHS, 1)} | {
-    name[:3]: number for number, name in enumerate(_MONTHS, 1)
-}
-_MONTH_OF["sept"] = 9
+_MONTHS = "january february march april may june july august september october november december"
+_MONTH_OF = {name: number for number, name in enumerate(_MONTHS.split(), 1)}
+_MONTH_OF |= {name[:3]: number for name, number in _MONTH_OF.items()} | {"sept": 9}
 _MONTH = "|".join(sorted(_MONTH_OF, key=len, reverse=True))
-_WORDS = {
-    word: number
-    for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-        "eighteen nineteen twenty".split()
-    )
-} | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
-_ORDINALS = {
-    word: number
-    for number, word in enumerate("first second third fourth fifth sixth seventh eighth ninth tenth".split(), 1)
-}
+_FIGURES = """
+zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
+nineteen
+"""
+_TENS_TEXT = "twenty thirty forty fifty sixty seventy eighty ninety"
+_TENS = {word: number * 10 for number, word in enumerate(_TENS_TEXT.split(), 2)}
+_WORDS = {word: number for number, word in enumerate(_FIGURES.split())} | _TENS
+_ORDINALS_TEXT = "first second third fourth fifth sixth seventh eighth ninth tenth"
+_ORDINALS = {word: number for number, word in enumerate(_ORDINALS_TEXT.split(), 1)}
 _UNITS = {
     "kg": "kg kgs kilo kilos kilogram kilograms kilogramme kilogrammes 公斤 千克",
     "g": "g gram grams gramme grammes 克",
@@ -86,8 +82,9 @@ _QUANTITY = re.compile(
     """,
     re.VERBOSE,
 )
+_ONES = "|".join(word for word, number in _WORDS.items() if 0 < number < 10)
 _SPELLED_OUT = re.compile(
-    rf"\b(?:(?P<tens>{'|'.join(w for w, n in _WORDS.items() if n >= 20)})[ -](?P<ones>{'|'.join(w for w, n in _WORDS.items() if 0 < n < 10)})"
+    rf"\b(?:(?P<tens>{'|'.join(_TENS)})[ -](?P<ones>{_ONES})"
     rf"|(?P<word>{'|'.join(_WORDS)})|(?P<ordinal>{'|'.join(_ORDINALS)}))\b(?!-)"
 )
 _FIGURE_ORDINAL = re.compile(rf"{_FREE}(\d{{1,3}})(?:st|nd|rd|th)\b")

@@ -68,8 +68,8 @@ def _form(text: str, language: str) -> Form | None:
     """The form, or none for a text in neither of our languages."""
     folded = fold(text)
     if language == "zh":
-        return None if re.search("[\u3041-\u3096\u30a1-\u30fa\uac00-\ud7a3]", folded) else chinese_form(folded)
-    return english_form(folded) if _ENGLISH_FRAME.search(folded) else None
+        return None if re.search("[\u3041-\u3096\u30a1-\u30fa\uac00-\ud7a3]", folded) else chinese_form(text)
+    return english_form(text) if _ENGLISH_FRAME.search(folded) else None
 
 
 def _plain(text: str, language: str) -> str:
@@ -92,7 +92,7 @@ def _named(one: Form, other: Form, stored: str, asked: str) -> Kind:
 def _is_foreign(word: str) -> bool:
     """Whether a word holds a sign, or a Chinese character outside the 3,755 most common."""
     for character in word:
-        if character.isascii() or character.isalpha() and not "\u3400" <= character <= "\u9fff" and word.isalpha():
+        if character.isascii() or (character.isalpha() and not "\u3400" <= character <= "\u9fff" and word.isalpha()):
             continue
         code = character.encode("gb2312", "ignore")
         if len(code) != 2 or not 0xB0 <= code[0] <= 0xD7:
