@@ -20,8 +20,8 @@ TO_SIMPLIFIED = str.maketrans(dict(zip(_PAIRS[::2], _PAIRS[1::2], strict=True)))
 """For `str.translate`. Traditional characters that are missing here stay, so they make two texts differ."""
 
 _HOMOPHONES = """
-斯思丝 弗佛 莱赖 艾埃 伊依 尔儿 纳那 马玛 德得 菲非 蒂帝 亚雅 卡咖 沃渥 希西 巴芭 波玻 布卜
-鲁卢 朗郎 曼蔓 普浦 夫福 迪狄 科柯 里利 基吉 肯垦 伯博 杰捷
+斯思丝 弗佛 莱赖 艾埃 伊依 马玛 菲非 蒂帝 亚雅 卡咖 沃渥 希西 巴芭 波玻 布卜
+鲁卢 朗郎 曼蔓 普浦 迪狄 科柯 肯垦 伯博 杰捷
 """
 SAME_SOUND = str.maketrans({one: group[0] for group in _HOMOPHONES.split() for one in group[1:]})
-"""Characters that write the same syllable of foreign names. Nobody's own name is written with a choice of them."""
+"""Characters that write the same syllable of foreign names. None that common words are made of: they stand nearby."""
