@@ -146,7 +146,6 @@ def _open(
     return Stores(
         server=server,
         inbox=RedisInbox(
-            redis,
             scripts,
             partitions=config.inbox.partitions,
             lane=lane,

@@ -36,8 +36,7 @@ class RedisInbox:
     """Implements the ports `Gate` and `Inbox`.
 
     Args:
-        redis: a bytes client.
-        scripts: on the same server.
+        scripts: on the server of the inbox.
         partitions: as fixed by `fix_partitions`.
         lane: whose messages these are: the serving workers' or the terminal's.
         lease: how long a claim holds without renewal.
@@ -49,7 +48,6 @@ class RedisInbox:
 
     def __init__(
         self,
-        redis: Redis,
         scripts: Scripts,
         *,
         partitions: int,
@@ -60,7 +58,6 @@ class RedisInbox:
         max_tokens: int,
         history_ttl: timedelta,
     ) -> None:
-        self._redis = redis
         self._scripts = scripts
         self._partitions = partitions
         self._lane = lane
@@ -165,24 +162,6 @@ class RedisInbox:
             keys.doorbell(),
             self._scripts.now,
         )
-
-    async def next_due(self) -> timedelta | None:
-        """How long until a conversation falls due, at least zero; None if every mailbox is empty.
-
-        One round trip for the clock and the earliest entry of each partition.
-
-        Raises:
-            StoreUnavailable: Redis did not answer.
-        """
-        with translated("next_due"):
-            async with self._redis.pipeline(transaction=False) as pipe:
-                pipe.time()
-                for partition in range(self._partitions):
-                    pipe.zrange(f"{keys.inbox(partition, self._lane)}:due", 0, 0, withscores=True)
-                (seconds, micros), *heads = await pipe.execute()
-        now_ms = seconds * 1000 + micros // 1000
-        scores = [float(head[0][1]) for head in heads if head]
-        return timedelta(milliseconds=max(0.0, min(scores) - now_ms)) if scores else None
 
     async def renew(self, claims: Sequence[Claimed]) -> frozenset[str]:
         """Prolong leases; see `renew.lua`. One round trip for each partition among the claims.

@@ -47,7 +47,6 @@ def inbox_on(
 ) -> RedisInbox:
     """An inbox with small round figures."""
     return RedisInbox(
-        redis,
         scripts,
         partitions=partitions,
         lease=LEASE,

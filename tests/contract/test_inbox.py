@@ -362,7 +362,6 @@ async def test_lanes_do_not_meet(redis: Redis, scripts: Scripts) -> None:
     """What one lane stores, workers of the other never see."""
     served = inbox_on(redis, scripts)
     terminal = RedisInbox(
-        redis,
         scripts,
         partitions=1,
         lane=keys.TERMINAL,

@@ -73,7 +73,6 @@ class InboxMachine(RuleBasedStateMachine):
         self.redis = self.runner.run(connected(self.url))
         self.scripts = Scripts(self.redis, now_ms=START_MS)
         self.inbox = RedisInbox(
-            self.redis,
             self.scripts,
             partitions=partitions,
             lease=LEASE,

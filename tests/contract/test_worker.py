@@ -339,7 +339,6 @@ async def test_a_turn_that_takes_longer_than_its_lease_is_run_once(desk: Cast, s
     desk.lease = lease
     desk.scripts = FlakyScripts(redis)
     desk.inbox = RedisInbox(
-        redis,
         desk.scripts,
         partitions=1,
         lease=lease,

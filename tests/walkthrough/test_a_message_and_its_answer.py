@@ -75,7 +75,6 @@ class Bell:
 def inbox(redis: Redis) -> RedisInbox:
     """An inbox that remembers three exchanges of a conversation."""
     return RedisInbox(
-        redis,
         Scripts(redis),
         partitions=1,
         lease=LEASE,
@@ -141,7 +140,6 @@ async def test_4_a_worker_that_dies_loses_nothing(redis: Redis, inbox: RedisInbo
 
     time_passes = Scripts(redis, now_ms=died.arrived_ms + 60_000)
     later = RedisInbox(
-        redis,
         time_passes,
         partitions=1,
         lease=LEASE,
