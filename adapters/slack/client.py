@@ -40,6 +40,6 @@ async def slack_client(
 
 def library_logger() -> logging.Logger:
     """A logger for the Slack libraries that never prints what people write, whatever level the operator sets."""
-    logger = logging.getLogger("adapters.slack.library")
+    logger = logging.getLogger("adapters.slack.sdk")
     logger.setLevel(logging.ERROR)
     return logger

@@ -139,6 +139,7 @@ class Answer:
         try:
             yield
         except Exception:
+            # Whatever it was is raised on; those who wait must not wait for a turn that failed.
             await self._answers.free(turn.question_key, turn.incoming.id)
             raise
         finally:

@@ -108,11 +108,12 @@ def kb(name: str) -> str:
     """Prefix of a knowledge base; everything in it lies in one slot.
 
     `:epoch` STRING integer, rises with every change of any document; no TTL.
-    `:documents` HASH path → JSON `version sha256 title passages embedder`; no TTL.
+    `:documents` HASH path → JSON `version sha256 title passages embedder origins`; no TTL.
     `:p:<embedder>:<document hash>:<version>:<n>` HASH, one passage; no TTL.
     `:index:<embedder>` RediSearch index over the passages of that embedder.
     `:answer:<key>` HASH, a stored answer; TTL `answers.ttl`.
-    `:lead:<key>` STRING, the claim that is answering, or `free`; TTL seconds.
+    `:lead:<key>` STRING, id of the message that is being answered, or `free`; TTL seconds.
+    `:ingest` STRING, token of the ingest at work; TTL 30 s, renewed while it lives.
     `:asked:<person>` SET of answer keys; TTL `answers.ttl`.
     `:mark:<c|u|p>:<id>` STRING, as in the inbox.
     """
