@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from bot.message import Incoming, Language, Reply
 
@@ -23,8 +23,22 @@ Outcome = Literal[
 ]
 
 
+MAIN = "main"
+"""The knowledge base of every channel that is given none of its own."""
 ASK_AGAIN = timedelta(milliseconds=500)
 """How soon to look again while another worker answers the same question; shorter costs Redis, longer the person."""
+
+
+class AnswerKey(NamedTuple):
+    """Where a stored answer stands.
+
+    Attributes:
+        base: name of the knowledge base it was made from; another base never shares answers.
+        digest: hash of scope, language and normalised question.
+    """
+
+    base: str
+    digest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,19 +49,28 @@ class Exchange:
         question: as written.
         answer: Markdown, without the list of sources.
         tokens: estimate for both together.
+        sources: the marks in the answer: number → `Passage.reference`.
+        key: of the stored answer that was given or made; None if there is none.
+        base: name of the knowledge base it was made from.
     """
 
     question: str
     answer: str
     tokens: int
+    sources: tuple[tuple[int, str], ...] = ()
+    key: AnswerKey | None = None
+    base: str = MAIN
 
     def to_json(self) -> str:
         """The record as history keeps it; `t` comes first, the script that trims reads it."""
-        return json.dumps(
-            {"t": self.tokens, "q": self.question, "a": self.answer},
-            ensure_ascii=False,
-            separators=(",", ":"),
-        )
+        record: dict[str, object] = {"t": self.tokens, "q": self.question, "a": self.answer}
+        if self.sources:
+            record["s"] = self.sources
+        if self.key is not None:
+            record["k"] = self.key.digest
+        if self.base != MAIN:
+            record["b"] = self.base
+        return json.dumps(record, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Exchange:
@@ -58,7 +81,15 @@ class Exchange:
             KeyError: not the record of an exchange.
         """
         record = json.loads(text)
-        return cls(question=record["q"], answer=record["a"], tokens=record["t"])
+        base = record.get("b", MAIN)
+        return cls(
+            question=record["q"],
+            answer=record["a"],
+            tokens=record["t"],
+            sources=tuple((number, reference) for number, reference in record.get("s", ())),
+            key=AnswerKey(base, record["k"]) if "k" in record else None,
+            base=base,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +106,7 @@ class Passage:
         language: of the text, as detected when ingested.
         score: of the fused ranking, higher is better, in [0, 1].
         cosine_distance: 1 - cosine, in [0, 2], lower is closer; None if only words found it.
+        url: where people can read the document, an http or https link; empty if it has none.
     """
 
     id: str
@@ -86,6 +118,7 @@ class Passage:
     language: Language
     score: float
     cosine_distance: float | None
+    url: str = ""
 
     @property
     def reference(self) -> str:
@@ -101,15 +134,19 @@ class StoredAnswer:
         markdown: the reply as shown, sources included.
         answer: the reply without the list of sources, as history keeps it.
         epoch: of the knowledge base it was last good for.
-        references: `Passage.reference` of every passage it was given.
+        references: `Passage.reference` of every passage it was given, in the order of their numbers from 1.
         tokens: estimate for question and answer, as history counts them.
+        cited: numbers of the passages it refers to.
+        question: as it was asked; a reworded one is compared with it.
     """
 
     markdown: str
     answer: str
     epoch: int
-    references: frozenset[str]
+    references: tuple[str, ...]
     tokens: int
+    cited: tuple[int, ...] = ()
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,12 +159,14 @@ class Turn:
         language: of the question.
         voice: language of our own sentences: the question's, unless the operator fixed one.
         history: earlier exchanges of this conversation, oldest first.
+        base: name of the knowledge base of this channel.
         leans: the question means something only with what was said before.
-        question_key: key of the answer in the answer store; empty if none is served for this question.
+        question_key: key of the answer in the answer store; None if none is served for this question.
         storable: the answer may be stored for others.
         leads: others who ask the same wait for this turn.
         epoch: of the knowledge base, read before the search; -1 until then.
         passages: best first; empty until retrieved.
+        vector: of the question, as `Embedder` makes it; None until retrieved, or without an embedder.
         candidate: a stored answer of another epoch, good if the same passages are found again.
         draft: the answer, until it is remembered and becomes the reply.
         reply: what the person is told.
@@ -142,12 +181,14 @@ class Turn:
     language: Language
     voice: Language
     history: tuple[Exchange, ...] = ()
+    base: str = MAIN
     leans: bool = False
-    question_key: str = ""
+    question_key: AnswerKey | None = None
     storable: bool = False
     leads: bool = False
     epoch: int = -1
     passages: tuple[Passage, ...] = ()
+    vector: bytes | None = None
     candidate: StoredAnswer | None = None
     draft: StoredAnswer | None = None
     reply: Reply | None = None
@@ -165,7 +206,14 @@ class Turn:
         """This turn, ended with a notice."""
         return replace(self, reply=Reply(markdown=markdown, private=private), outcome=outcome)
 
-    def answered(self, answer: StoredAnswer, outcome: Outcome) -> Turn:
-        """This turn, ended with an answer that is remembered."""
-        exchange = Exchange(question=self.incoming.text, answer=answer.answer, tokens=answer.tokens)
+    def answered(self, answer: StoredAnswer, outcome: Outcome, key: AnswerKey | None) -> Turn:
+        """This turn, ended with an answer that is remembered; `key` is where it is stored, if it is."""
+        exchange = Exchange(
+            question=self.incoming.text,
+            answer=answer.answer,
+            tokens=answer.tokens,
+            sources=tuple((number, answer.references[number - 1]) for number in answer.cited),
+            key=key,
+            base=self.base,
+        )
         return replace(self, reply=Reply(markdown=answer.markdown), remember=exchange, outcome=outcome)

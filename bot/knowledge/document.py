@@ -25,11 +25,13 @@ class Document:
         path: as ingested.
         title: its first heading or title element, else its file name.
         sections: (place, text) in order; place is the headings that lead there joined by ` › `, without the title.
+        url: where people can read it, an http or https link; empty if it has none.
     """
 
     path: str
     title: str
     sections: tuple[tuple[str, str], ...]
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,7 @@ class NewPassage:
         title: of the document.
         place: headings that lead to it.
         text: the passage itself.
+        url: of the document; empty if it has none.
         words: its tokens and those of title and place, joined by blanks.
         language: of the text.
         embedding: float32 little-endian, L2-normalised.
@@ -50,6 +53,7 @@ class NewPassage:
     title: str
     place: str
     text: str
+    url: str
     words: str
     language: Language
     embedding: bytes

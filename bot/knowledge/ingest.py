@@ -28,7 +28,7 @@ from bot.knowledge.words import tokens
 from bot.language import language_of
 from bot.ports import Embedder
 
-FORMAT = "1"
+FORMAT = "2"
 """Part of every version. Raise it when reading, splitting, tokens or embedded text change, so that all documents are
 made anew at the next ingest."""
 EMBED_BATCH = 16
@@ -219,6 +219,7 @@ class Ingest:
                 title=document.title,
                 place=piece.place,
                 text=piece.text,
+                url=document.url,
                 words=" ".join(tokens(f"{document.title}\n{piece.place}\n{piece.text}")),
                 language=language_of(piece.text),
                 embedding=vector,

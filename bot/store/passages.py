@@ -331,6 +331,7 @@ def _fields(path: str, record: DocumentRecord, passage: NewPassage) -> dict[Hash
         "title": passage.title,
         "place": passage.place,
         "text": passage.text,
+        "url": passage.url,
         "language": passage.language,
         "words": passage.words,
         "embedding": passage.embedding,

@@ -31,7 +31,7 @@ GC_THRESHOLD_DEFAULT = 100
 AGGREGATE_TIMEOUT_MS = 3_000
 MOST_ROWS = 1_000_000
 """RediSearch's own bound for one reply."""
-RETURNED = ("path", "document", "version", "title", "place", "text", "language", "number")
+RETURNED = ("path", "document", "version", "title", "place", "text", "language", "number", "url")
 
 Command = tuple[str | bytes | int, ...]
 

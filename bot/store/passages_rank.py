@@ -160,4 +160,6 @@ def _passage(candidate: Candidate, score: float) -> Passage:
         language=candidate.language,
         score=score,
         cosine_distance=candidate.distance,
+        # Passages written before links were kept have none.
+        url=fields.get("url", ""),
     )
