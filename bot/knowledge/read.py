@@ -43,7 +43,7 @@ async def read_bytes(path: Path) -> bytes:
     Raises:
         UnreadableDocument: it is not there, may not be read, is no file, or is larger than `MAX_BYTES`.
     """
-    return await asyncio.to_thread(_read_bytes, path)
+    return await asyncio.to_thread(read_content, path)
 
 
 async def parse(name: str, content: bytes) -> Document:
@@ -117,7 +117,12 @@ def _decoded(content: bytes, encoding: str) -> str:
     return text
 
 
-def _read_bytes(path: Path) -> bytes:
+def read_content(path: Path) -> bytes:
+    """As `read_bytes`, without a thread.
+
+    Raises:
+        UnreadableDocument: see `read_bytes`.
+    """
     try:
         if not path.is_file():
             raise UnreadableDocument("no such file" if not path.exists() else "not a regular file")
