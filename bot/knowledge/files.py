@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.knowledge.read import SUFFIXES
+from bot.knowledge.formats import format_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ def _files_below(folder: Path, failed: list[tuple[str, str]]) -> list[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             file = Path(where, name)
-            if not name.startswith(".") and file.suffix.lower() in SUFFIXES and _belongs(file, inside):
+            if not name.startswith(".") and format_of(name) and _belongs(file, inside):
                 found.append(file)
     return found
 

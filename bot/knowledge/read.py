@@ -1,127 +1,59 @@
-"""A file → its text, in sections: Markdown, plain text and HTML.
+"""A file → its text, in sections, by the format that its suffix names.
 
-Reading never runs or fetches anything, and what cannot be read ends in `UnreadableDocument` with a line that the
-operator can act on. Nothing is cut into passages here. All work is done in threads; the functions that parse are
-pure.
+Runs in a process of its own (`bot.knowledge.reader`). Reading never runs or fetches anything, and what cannot be read
+ends in `UnreadableDocument` with a line that the operator can act on. Nothing is cut into passages here. Each format
+is a module `read_*` with one function from bytes to `Content`; it is imported when the first such file comes.
 """
 
 from __future__ import annotations
 
 import asyncio
-import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bot.errors import UnreadableDocument
 from bot.knowledge.document import Document
-from bot.knowledge.read_html import html_sections
+from bot.knowledge.formats import FORMATS_TEXT, format_of
+from bot.knowledge.read_parts import Content, Heading, Part
 
-MAX_BYTES = 20 * 1024 * 1024
-"""A file larger than this is no document for people; reading it would hold hundreds of MB."""
-SUFFIXES = frozenset({".md", ".markdown", ".txt", ".html", ".htm"})
+MAX_BYTES = 100 * 1024 * 1024
+"""A larger file is no document for people."""
+MAX_TEXT_BYTES = 20 * 1024 * 1024
+"""The same for a file that is text: it has no pictures to be large with. Twenty Bibles."""
+MAX_CHARACTERS = 20_000_000
+"""Of text in one document, however small its file: what a bomb unpacks to does not reach the index."""
+MAX_URL_CHARS = 2000
+"""What browsers and chats take; a longer one is none for people."""
 PLACE_SEPARATOR = " › "
 
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
-_HEADING = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
-_UNDERLINE = re.compile(r"^ {0,3}(=+|-{3,})[ \t]*$")
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
-_FRONT_MATTER = re.compile(r"\A---\n.*?\n(?:---|\.\.\.)\n", re.DOTALL)
-_FORBIDDEN_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-
-Heading = tuple[int, str]
-"""Level from 1, and text."""
+_PACKED = frozenset({"pdf", "docx", "pptx", "sheets", "epub"})
 
 
 async def read_bytes(path: Path) -> bytes:
-    """The content of a file.
+    """As `read_content`, in a thread.
 
     Raises:
-        UnreadableDocument: it is not there, may not be read, is no file, or is larger than `MAX_BYTES`.
+        UnreadableDocument: see there.
     """
     return await asyncio.to_thread(read_content, path)
 
 
 async def parse(name: str, content: bytes) -> Document:
-    """A document from the content of a file, by the suffix of its name.
-
-    Args:
-        name: path as ingested; becomes `Document.path`.
-        content: at most `MAX_BYTES`.
-
-    Raises:
-        UnreadableDocument: unknown suffix, binary content, no encoding fits, or no text in it.
-    """
-    return await asyncio.to_thread(parse_content, name, content)
-
-
-async def read(path: Path, *, name: str) -> Document:
-    """Both of the above.
+    """As `parse_content`, in a thread.
 
     Raises:
         UnreadableDocument: see there.
     """
-    return await parse(name, await read_bytes(path))
-
-
-def parse_content(name: str, content: bytes) -> Document:
-    """As `parse`, without a thread.
-
-    Raises:
-        UnreadableDocument: see `parse`.
-    """
-    suffix = Path(name).suffix.lower()
-    if suffix not in SUFFIXES:
-        raise UnreadableDocument(f"{suffix or 'no suffix'}: only {', '.join(sorted(SUFFIXES))} can be read")
-    text = decode(content).replace("\r\n", "\n").replace("\r", "\n")
-    if suffix in (".html", ".htm"):
-        title, parts = html_sections(text)
-    elif suffix == ".txt":
-        title, parts = "", [((), text)]
-    else:
-        title, parts = "", list(_markdown_parts(_FRONT_MATTER.sub("", text)))
-    sections = tuple(_sections(parts))
-    if not any(body for _, body in sections):
-        raise UnreadableDocument("there is no text in it")
-    return _document(name, title, parts, sections)
-
-
-def decode(content: bytes) -> str:
-    """Text from bytes: by byte order mark, else UTF-8, else GB18030 (what Chinese Windows writes).
-
-    Raises:
-        UnreadableDocument: binary content, or neither fits.
-    """
-    if not content.strip():
-        raise UnreadableDocument("the file is empty")
-    for bom, encoding in _BOMS:
-        if content.startswith(bom):
-            return _decoded(content[len(bom) :], encoding)
-    try:
-        return _decoded(content, "utf-8")
-    except UnreadableDocument:
-        return _decoded(content, "gb18030")
-
-
-def _decoded(content: bytes, encoding: str) -> str:
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise UnreadableDocument("neither UTF-8, UTF-16 with a byte order mark, nor GB18030 text") from error
-    if _FORBIDDEN_CONTROLS.search(text):
-        raise UnreadableDocument("binary content, not text")
-    return text
+    return await asyncio.to_thread(parse_content, name, content)
 
 
 def read_content(path: Path) -> bytes:
-    """As `read_bytes`, without a thread.
+    """The content of a file.
 
     Raises:
-        UnreadableDocument: see `read_bytes`.
+        UnreadableDocument: it is not there, may not be read, is no file, or is larger than `MAX_BYTES`.
     """
     try:
         if not path.is_file():
@@ -135,64 +67,101 @@ def read_content(path: Path) -> bytes:
     return content
 
 
-def _document(
-    name: str,
-    title: str,
-    parts: list[tuple[tuple[Heading, ...], str]],
-    sections: tuple[tuple[str, str], ...],
-) -> Document:
-    """Title: of the page, else the first heading if it leads all that follows, else the file's name."""
-    first = next((headings[0] for headings, _ in parts if headings), None)
-    title = title or (first[1] if first else "") or Path(name).stem
-    return Document(path=name, title=" ".join(title.split()), sections=tuple((p, b) for p, b in sections if b))
+def parse_content(name: str, content: bytes) -> Document:
+    """A document from the content of a file.
+
+    Args:
+        name: path as ingested; its suffix says the format. Becomes `Document.path`.
+        content: at most `MAX_BYTES`.
+
+    Raises:
+        UnreadableDocument: unknown suffix, too large, broken, no encoding fits, or no text in it. Libraries may raise
+            what they like besides.
+    """
+    form = format_of(name)
+    if form is None:
+        raise UnreadableDocument(f"{Path(name).suffix.lower() or 'no suffix'}: only {FORMATS_TEXT} can be read")
+    if form not in _PACKED and len(content) > MAX_TEXT_BYTES:
+        raise UnreadableDocument(f"larger than {MAX_TEXT_BYTES // (1024 * 1024)} MB, for a file of text")
+    if not content.strip():
+        raise UnreadableDocument("the file is empty")
+    return _document(name, _content(form, name, content))
 
 
-def _sections(parts: list[tuple[tuple[Heading, ...], str]]) -> Iterator[tuple[str, str]]:
-    """(place, text); the title's own heading is not repeated in each place, a heading without text is its text."""
-    first = next((headings[0] for headings, _ in parts if headings), None)
-    for index, (headings, body) in enumerate(parts):
-        following = parts[index + 1][0] if index + 1 < len(parts) else ()
-        leads_on = len(following) > len(headings) and following[: len(headings)] == headings
-        text = body.strip("\n").rstrip()
+def _content(form: str, name: str, content: bytes) -> Content:
+    suffix = Path(name).suffix.lower()
+    match form:
+        case "html":
+            from bot.knowledge.read_html import read_html
+
+            return read_html(content)
+        case "pdf":
+            from bot.knowledge.read_pdf import read_pdf
+
+            return read_pdf(content)
+        case "docx":
+            from bot.knowledge.read_docx import read_docx
+
+            return read_docx(content)
+        case "pptx":
+            from bot.knowledge.read_pptx import read_pptx
+
+            return read_pptx(content)
+        case "sheets":
+            from bot.knowledge.read_sheets import read_sheets
+
+            return read_sheets(content)
+        case "epub":
+            from bot.knowledge.read_epub import read_epub
+
+            return read_epub(content)
+        case "markdown":
+            from bot.knowledge.read_markdown import read_markdown
+
+            return read_markdown(content)
+        case _:
+            from bot.knowledge.read_text import read_code, read_csv, read_json, read_text
+
+            readers = {"csv": read_csv, "json": read_json, "text": read_text}
+            return readers[form](content) if form in readers else read_code(content, suffix)
+
+
+def _document(name: str, content: Content) -> Document:
+    """Title: its own, else the heading that leads all that follows, else the file's name."""
+    lead = _lead(content.parts)
+    sections = tuple((place, text) for place, text in _sections(content.parts, lead) if text)
+    if not sections:
+        raise UnreadableDocument("there is no text in it")
+    if sum(len(text) for _, text in sections) > MAX_CHARACTERS:
+        raise UnreadableDocument(f"more than {MAX_CHARACTERS:,} characters of text")
+    title = " ".join(content.title.split()) or (lead[1] if lead else "") or Path(name).stem
+    return Document(path=name, title=title, sections=sections, url=_web_address(content.url))
+
+
+def _lead(parts: Sequence[Part]) -> Heading | None:
+    """The first heading, if everything after it stands below it: then it is the document's, not a chapter's."""
+    outermost = [part.headings[0] for part in parts if part.headings]
+    return outermost[0] if outermost and all(heading == outermost[0] for heading in outermost) else None
+
+
+def _sections(parts: Sequence[Part], lead: Heading | None) -> Iterator[tuple[str, str]]:
+    """(place, text); the lead is not repeated in each place, a heading without text is its text."""
+    for index, part in enumerate(parts):
+        following = parts[index + 1].headings if index + 1 < len(parts) else ()
+        leads_on = following[: len(part.headings)] == part.headings
+        text = re.sub(r"\n{3,}", "\n\n", part.text).strip("\n").rstrip()
         if not text.strip():
-            text = headings[-1][1] if headings and not leads_on else ""
-        yield PLACE_SEPARATOR.join(heading for level, heading in headings if (level, heading) != first), text
+            text = part.headings[-1][1] if part.headings and not leads_on else ""
+        place = PLACE_SEPARATOR.join(heading[1] for heading in part.headings if heading != lead)
+        yield ", ".join(one for one in (place, part.spot) if one), text
 
 
-def _markdown_parts(text: str) -> Iterator[tuple[tuple[Heading, ...], str]]:
-    """(headings that lead here, text below them). A `#` inside a fenced block is no heading."""
-    trail: list[Heading] = []
-    body: list[str] = []
-    fence = ""
-    for line in text.split("\n"):
-        heading = None if fence else _heading(line, body)
-        fence = _fence_after(line, fence)
-        if heading is None:
-            body.append(line)
-            continue
-        yield tuple(trail), "\n".join(body)
-        body = []
-        trail = [*(one for one in trail if one[0] < heading[0]), heading]
-    yield tuple(trail), "\n".join(body)
-
-
-def _heading(line: str, body: list[str]) -> Heading | None:
-    """`# Heading`, or a line underlined by `===` or `---`, which is then taken off the body."""
-    match = _HEADING.match(line)
-    if match:
-        return len(match[1]), match[2]
-    match = _UNDERLINE.match(line)
-    # An underline makes a heading of a one-line paragraph only; below anything else it is a rule or a table's border.
-    alone = body and body[-1].strip() and (len(body) == 1 or not body[-2].strip())
-    if match and alone and not re.match(r"\s*([-*+>|]|\d+[.)])", body[-1]):
-        return (1 if match[1].startswith("=") else 2), body.pop().strip()
-    return None
-
-
-def _fence_after(line: str, fence: str) -> str:
-    """The fence that is open after this line; empty outside."""
-    match = _FENCE.match(line)
-    if not fence:
-        return match[1] if match else ""
-    closes = match and match[1].startswith(fence) and not line.strip().strip(fence[0])
-    return "" if closes else fence
+def _web_address(url: str) -> str:
+    """The URL if it leads to a page of the web, else nothing."""
+    url = url.strip()
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    good = parts.scheme in ("http", "https") and parts.hostname and len(url) <= MAX_URL_CHARS
+    return url if good and url.isprintable() and not re.search(r"[\s<>|\"]", url) else ""

@@ -23,13 +23,12 @@ from typing import Self
 import bot
 from bot.errors import UnreadableDocument
 from bot.knowledge.document import Document
+from bot.knowledge.read import MAX_BYTES
 
 SECONDS = 120.0
 """Time for one document. A PDF of 1,000 pages takes about half of it; what takes longer spins."""
 MEMORY_MB = 1024
 """Address space of one process, in MB of 2^20 bytes."""
-MAX_BYTES = 100 * 1024 * 1024
-"""A larger file is no document for people."""
 MAX_ANSWER_BYTES = 256 * 1024 * 1024
 """More than the longest text a reader may return (`bot.knowledge.read.MAX_CHARACTERS`), as JSON."""
 
