@@ -18,10 +18,11 @@ from collections.abc import Sequence
 from bot.message import Language
 from bot.ports import ModelMessage
 from bot.turn import Exchange, Passage
+from bot.visible import visible
 
-PROMPT_VERSION = "1"
-"""Part of every stored answer's scope: another wording of the request must not serve the old answers. A test holds
-the digest of a sample request, so that no wording changes without the number."""
+PROMPT_VERSION = "2"
+"""Part of every stored answer's scope: another wording of the request, or other care for what comes back, must not
+serve the old answers. A test holds the digest of a sample request, so that no wording changes without the number."""
 
 _RULES = """\
 Your name is {name}. {persona}
@@ -93,7 +94,7 @@ def _block(number: int, passage: Passage, fence: str) -> str:
     lines = [f"<{fence} number={number}>", f"Document: {_one_line(passage.title)}"]
     if passage.place:
         lines.append(f"Place: {_one_line(passage.place)}")
-    return "\n".join([*lines, "", _visible(passage.text).strip("\n"), f"</{fence} number={number}>"])
+    return "\n".join([*lines, "", visible(passage.text).strip("\n"), f"</{fence} number={number}>"])
 
 
 def _fence(texts: Sequence[str]) -> str:
@@ -101,23 +102,14 @@ def _fence(texts: Sequence[str]) -> str:
     digest = hashlib.blake2b(digest_size=8)
     for text in texts:
         digest.update(len(text).to_bytes(8, "big") + text.encode("utf-8", "surrogatepass"))
-    everything = "\n".join(_visible(text) for text in texts)
+    everything = "\n".join(visible(text) for text in texts)
     while (fence := f"passage-{digest.hexdigest()}") in everything:
         digest.update(b"again")
     return fence
 
 
-_INVISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
-"""Control characters, overrides of the writing direction and tag characters: what a reader of the document cannot
-see and a model can read."""
-
-
-def _visible(text: str) -> str:
-    return _INVISIBLE.sub("", text)
-
-
 def _one_line(text: str) -> str:
-    return " ".join(_visible(text).split())
+    return " ".join(visible(text).split())
 
 
 # --- marks in an answer -----------------------------------------------------------------------------------------

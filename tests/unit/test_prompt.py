@@ -152,7 +152,7 @@ def test_another_wording_has_another_version() -> None:
 
     digest = hashlib.sha256(repr([*requests, ask()]).encode()).hexdigest()[:16]
 
-    assert (PROMPT_VERSION, digest) == ("1", "dea6d6a51c615940")
+    assert (PROMPT_VERSION, digest) == ("2", "dea6d6a51c615940")
 
 
 # --- marks ------------------------------------------------------------------------------------------------------
