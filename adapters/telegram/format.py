@@ -2,7 +2,9 @@
 
 telegramify-markdown turns Markdown into text and entities. It drops what it takes for HTML and for link
 definitions, so `<host>` or `[1]: Terms.pdf` would vanish from an answer: both are hidden from it behind
-characters of the same width and put back afterwards. Splitting is our own (`adapters.telegram.split`).
+characters of the same width and put back afterwards. Links lead to the web alone, not into the app (`tg:`), and what
+Telegram would make clickable by itself is put as code (`adapters.telegram.quiet`). Splitting is our own
+(`adapters.telegram.split`).
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from urllib.parse import urlsplit
 
 from telegramify_markdown import RenderConfig, convert
 
+from adapters.telegram.quiet import quieted
 from adapters.telegram.split import split
 from bot.message import Part
 
@@ -22,7 +25,8 @@ Entity = dict[str, object]
 
 _LESS_THAN, _COLON = "\ue03c", "\ue03a"
 """Private-use characters, one UTF-16 unit each like `<` and `:`, so that offsets stay right."""
-_TAG = re.compile(r"<(?=[A-Za-z/!?])(?!(?:https?|mailto|tg|tel):[^\s<>]*>)")
+_TAG = re.compile(r"(?<!\\)((?:\\\\)*)<(?=[A-Za-z/!?])(?!https?:[^\s<>]*>)")
+"""An escaped `\\<` is none, and the converter knows it."""
 _DEFINITION = re.compile(r"^([ \t]{0,3}(?:>[ \t]?)*\[[^\]\n^][^\]\n]*\]):", re.MULTILINE)
 _HOST = re.compile(r"^(?:[\w-]+\.)+[^\W\d_][\w-]*$|^\d{1,3}(?:\.\d{1,3}){3}$")
 _INVISIBLE = "\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u2800\u3164\ufe0e\ufe0f\ufeff\uffa0"
@@ -53,10 +57,11 @@ def _clean(markdown: str) -> str:
 
 
 def _converted(source: str) -> tuple[str, list[Entity]]:
-    hidden = _DEFINITION.sub(rf"\1{_COLON}", _TAG.sub(_LESS_THAN, source))
+    hidden = _DEFINITION.sub(rf"\1{_COLON}", _TAG.sub(rf"\1{_LESS_THAN}", source))
     text, found = convert(hidden, config=_config())
     entities = [_restored(entity.to_dict()) for entity in found if entity.length > 0]
-    return _shown(text), [entity for entity in entities if _is_taken(entity)]
+    text = _shown(text)
+    return text, quieted(text, [entity for entity in entities if _is_taken(entity)])
 
 
 def _restored(entity: Entity) -> Entity:
@@ -78,16 +83,25 @@ def _config() -> RenderConfig:
     return config
 
 
+_STYLES = frozenset(
+    {"bold", "italic", "underline", "strikethrough", "spoiler", "blockquote", "expandable_blockquote", "code", "pre"}
+)
+
+
 def _is_taken(entity: Entity) -> bool:
-    """Telegram refuses a whole message for one link without a proper host: such a link stays as its text."""
+    """Styles, and links to the web; all else stays as its text.
+
+    Telegram refuses a whole message for one link without a proper host; `tg:` would mention a person or act in the
+    app, and a custom emoji is a picture.
+    """
     if entity["type"] != "text_link":
-        return True
+        return entity["type"] in _STYLES
     try:
         parts = urlsplit(str(entity.get("url", "")))
         host = parts.hostname or ""
     except ValueError:
         return False
-    return parts.scheme == "tg" or (parts.scheme in ("http", "https") and bool(_HOST.match(host)))
+    return parts.scheme in ("http", "https") and bool(_HOST.match(host))
 
 
 def _shows(text: str) -> bool:

@@ -84,13 +84,14 @@ CASES = {
     "[a **b**](https://e.org/x_(y))": (
         '(p (a href=https://e.org/x_(y) rel=noopener nofollow noreferrer target=_blank "a " (strong "b")))'
     ),
-    "see http://e.org/a_b, or (https://e.org).": (
+    "see <http://e.org/a_b>, or (<https://e.org>).": (
         '(p "see " (a href=http://e.org/a_b rel=noopener nofollow noreferrer target=_blank "http://e.org/a_b") ", or ('
         '" (a href=https://e.org/ rel=noopener nofollow noreferrer target=_blank "https://e.org") ").")'
     ),
-    "见https://e.org/a，谢谢": (
-        '(p "见" (a href=https://e.org/a rel=noopener nofollow noreferrer target=_blank "https://e.org/a") "，谢谢")'
-    ),
+    "see https://e.org and <mailto:a@e.org>": '(p "see https://e.org and <mailto:a@e.org>")',
+    "[a `](https://e.org)`": '(p "[a " (code "](https://e.org)"))',
+    "*a `b* <https://e.org>`": '(p "*a " (code "b* <https://e.org>"))',
+    "``` a ``` b\n```": '(p (code "a") " b")(pre (code ""))',
     "![logo](https://e.org/i.png)": (
         '(p (a href=https://e.org/i.png rel=noopener nofollow noreferrer target=_blank "logo"))'
     ),
@@ -98,6 +99,8 @@ CASES = {
 }
 
 HOSTILE = (
+    '<https://e.org" onclick=alert(1)>',
+    "<javascript://e.org/%0aalert(1)>",
     "<script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",
     "[x](javascript:alert(1))",
@@ -162,6 +165,8 @@ async def test_no_text_makes_the_page_hang() -> None:
         "1. ",
         "\\",
         "http://",
+        "<http://",
+        "[`",
     )
 
     shown = await _shown(*(piece * n for piece in pieces), "\n".join(["> " * 50 + "x"] * 200), "  " * n + "- x")
