@@ -27,7 +27,8 @@ from bot.commands.start import Start
 from bot.company import Company
 from bot.config import Config
 from bot.deliver import Deliver
-from bot.errors import EmbeddingUnavailable, StartError, StoreUnavailable
+from bot.documents import Documents, bases_of, check_base
+from bot.errors import StartError, StoreUnavailable
 from bot.evaluate import Searched
 from bot.http.app import build
 from bot.http.metrics import PrometheusMeter, QueueState
@@ -38,7 +39,7 @@ from bot.llm.quote import quote
 from bot.message import Incoming, Language, Platform
 from bot.pipeline import Pipeline, Step
 from bot.platforms import Platforms, open_platforms
-from bot.policy import access_of, admins_of, own_voice, scope_of
+from bot.policy import access_of, admins_of, base_of, own_voice, scope_of
 from bot.ports import Accepted, Gate, Messenger, Meter, Model
 from bot.steps.admit import Admit
 from bot.steps.answer import Answer
@@ -54,6 +55,7 @@ from bot.store import keys
 from bot.store.embedded import EmbeddedRedis
 from bot.stores import Stores, open_stores
 from bot.texts import Texts
+from bot.turn import MAIN
 from bot.worker import Worker
 
 MAX_QUESTION_CHARS = 4000
@@ -61,7 +63,6 @@ MAX_QUESTION_CHARS = 4000
 SEND_TIMEOUT = timedelta(seconds=10)
 DRAIN = timedelta(seconds=20)
 """How long turns in flight may take once we are told to stop; what is cut off is taken up at the next start."""
-INGEST_AGAIN = timedelta(seconds=5)
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ def steps_of(config: Config, stores: Stores, model: Model | None, texts: Texts, 
         Screen(max_chars=MAX_QUESTION_CHARS, texts=texts),
         Recall(max_tokens=config.history.max_tokens),
         Reuse(answers=stores.answers, scope=scope_of(config, texts), enabled=config.answers.exact, meter=meter),
-        Retrieve(knowledge=stores.passages, top_k=config.knowledge.top_k),
+        Retrieve(knowledge=stores.knowledge, top_k=config.knowledge.top_k),
         Confirm(answers=stores.answers, meter=meter),
         Answer(
             model=model,
@@ -198,7 +199,7 @@ async def chat(config: Config, stop: asyncio.Event) -> None:
     texts = Texts.load()
     async with open_stores(config, join=True, lane=keys.TERMINAL) as stores, AsyncExitStack() as stack:
         meter = PrometheusMeter()
-        if stores.server is not None and stores.server.started_here and config.knowledge.paths:
+        if stores.server is not None and stores.server.started_here and any(paths for _, paths in bases_of(config)):
             await Documents(config, stores).ingest()
         messengers: dict[Platform, Messenger] = {"terminal": PageMessenger("terminal", stores.page_box)}
         worker = await build_worker(config, stores, messengers, texts, meter, stack)
@@ -224,31 +225,38 @@ async def chat(config: Config, stop: asyncio.Event) -> None:
                 task.cancel()
 
 
-async def ingest(config: Config, paths: Sequence[Path], on_progress: Callable[[Progress], None]) -> Summary:
-    """Add documents, to stay until they vanish from the disk.
+async def ingest(
+    config: Config, paths: Sequence[Path], on_progress: Callable[[Progress], None], base: str = MAIN
+) -> Summary:
+    """Add documents to a knowledge base, to stay until they vanish from the disk.
 
     Raises:
+        ConfigError: there is no such base.
         StartError: Redis cannot be reached or started.
         StoreUnavailable: it went away; what was switched stays, ingesting again goes on from there.
     """
+    check_base(config, base)
     async with open_stores(config, join=True) as stores:
         if stores.server is not None and stores.server.started_here:
             log.warning("no bot runs on %s: the documents are put there", config.redis.data_dir.absolute())
-        return await Ingest(stores.passages, stores.embedder).sync(paths, origin="cli", progress=on_progress)
+        ingesting = Ingest(stores.knowledge[base], stores.embedder)
+        return await ingesting.sync(paths, origin="cli", progress=on_progress)
 
 
-async def search(config: Config, questions: Sequence[str], k: int | None = None) -> list[Searched]:
+async def search(config: Config, questions: Sequence[str], k: int | None = None, base: str = MAIN) -> list[Searched]:
     """What the pipeline would find for each question, at most `k` passages (`knowledge.top_k` if not given).
 
     Raises:
+        ConfigError: there is no such base.
         StartError: Redis cannot be reached or started.
         StoreUnavailable: it went away.
     """
+    check_base(config, base)
     searched: list[Searched] = []
     async with open_stores(config, join=True) as stores:
         for question in questions:
             started = time.perf_counter()
-            found = await stores.passages.search(question, language_of(question), k or config.knowledge.top_k)
+            found = await stores.knowledge.search(base, question, language_of(question), k or config.knowledge.top_k)
             milliseconds = (time.perf_counter() - started) * 1000
             searched.append(Searched(question=question, found=found, milliseconds=milliseconds))
     return searched
@@ -270,33 +278,6 @@ class ClosingGate:
         if self._stop.is_set():
             raise StoreUnavailable("stopping: no more messages are taken")
         return await self._gate.put(incoming)
-
-
-class Documents:
-    """The documents of `knowledge.paths`, read at start."""
-
-    def __init__(self, config: Config, stores: Stores) -> None:
-        self._paths = config.knowledge.paths
-        self._ingest = Ingest(stores.passages, stores.embedder)
-        self.done = False
-
-    async def ingest(self) -> None:
-        """Read them; while Redis or the embedder is away, try again."""
-        while not self.done:
-            try:
-                summary = await self._ingest.sync(self._paths, origin="config")
-            except (StoreUnavailable, EmbeddingUnavailable) as error:
-                log.warning("the documents were not read, trying again: %s", error)
-                await asyncio.sleep(INGEST_AGAIN.total_seconds())
-                continue
-            for path, reason in summary.failed:
-                log.warning("%s was skipped: %s", path, reason)
-            log.info(
-                "documents: %d added, %d changed, %d unchanged, %d removed, %d skipped",
-                *(len(paths) for paths in (summary.added, summary.changed, summary.unchanged, summary.removed)),
-                len(summary.failed),
-            )
-            self.done = True
 
 
 async def readiness(stores: Stores, platforms: Platforms, documents: Documents) -> list[str]:
@@ -365,6 +346,7 @@ async def build_worker(
         doorbell=stores.doorbell,
         texts=texts,
         voice=own_voice(config),
+        base_of=base_of(config),
         meter=meter,
         concurrency=config.workers.concurrency,
         lease=config.inbox.lease,

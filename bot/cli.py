@@ -23,6 +23,7 @@ from bot.config import Config, load
 from bot.errors import ConfigError
 from bot.evaluate import DEPTH, Searched, read_expected, read_questions, retrieval_figures
 from bot.knowledge.ingest import Progress, Summary
+from bot.turn import MAIN
 from bot.welcome import start_text
 
 Work = Callable[[asyncio.Event], Coroutine[None, None, None]]
@@ -43,11 +44,15 @@ class Application(Protocol):
         """Talk in the terminal until `stop` or the end of the input."""
         ...
 
-    async def ingest(self, config: Config, paths: list[Path], on_progress: Callable[[Progress], None]) -> Summary:
-        """Bring files and folders into the knowledge base."""
+    async def ingest(
+        self, config: Config, paths: list[Path], on_progress: Callable[[Progress], None], base: str = MAIN
+    ) -> Summary:
+        """Bring files and folders into a knowledge base."""
         ...
 
-    async def search(self, config: Config, questions: Sequence[str], k: int | None = None) -> list[Searched]:
+    async def search(
+        self, config: Config, questions: Sequence[str], k: int | None = None, base: str = MAIN
+    ) -> list[Searched]:
         """The passages that an answer to each question would be made from."""
         ...
 
@@ -73,6 +78,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # they print local variables, tokens among them
 )
 
+BaseName = Annotated[
+    str, typer.Option("--base", metavar="NAME", help="Of the knowledge base, one of knowledge.bases; else main.")
+]
 ConfigPath = Annotated[
     Path | None, typer.Option("--config", metavar="PATH", help="Use this file instead of ./config.yaml.")
 ]
@@ -127,6 +135,7 @@ def ingest(
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH", help="Files and folders; one that is gone takes its documents out.")
     ],
+    base: BaseName = MAIN,
     config: ConfigPath = None,
 ) -> None:
     """Read documents (.md, .txt, .html) into the knowledge base; what has not changed is left alone."""
@@ -139,7 +148,7 @@ def ingest(
         from bot.cli_output import progress_bar
 
         with progress_bar() as on_progress:
-            done.append(await application.ingest(settings, paths, on_progress))
+            done.append(await application.ingest(settings, paths, on_progress, base))
 
     entry.run(work, False)
     raise typer.Exit(_report(done[0]))
@@ -155,6 +164,7 @@ def search(
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object per line: a passage, or with --batch a question.")
     ] = False,
+    base: BaseName = MAIN,
     config: ConfigPath = None,
 ) -> None:
     """Show the passages that are found for QUESTION, best first; quoting without a model is stricter."""
@@ -163,7 +173,7 @@ def search(
     entry, settings = _entry(context), _loaded(config)
     _log_quietly(settings)
     questions = [" ".join(question)] if question else read_questions(_lines(batch), str(batch))
-    for searched in _searched(entry, settings, questions):
+    for searched in _searched(entry, settings, questions, base):
         if batch is None or not as_json:
             _print_passages(searched, as_json=as_json, headed=batch is not None)
         else:
@@ -178,24 +188,27 @@ app.add_typer(evaluations, name="eval")
 def retrieval(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, help='Lines of {"question", "document"}.')],
+    base: BaseName = MAIN,
     config: ConfigPath = None,
 ) -> None:
     """Print how often a question finds its document: recall@1 and @5, mean reciprocal rank, p50 and p99 in ms."""
     entry, settings = _entry(context), _loaded(config)
     _log_quietly(settings)
     expected = read_expected(_lines(file), str(file))
-    searched = _searched(entry, settings, [question for question, _ in expected], k=DEPTH)
+    searched = _searched(entry, settings, [question for question, _ in expected], base, k=DEPTH)
     figures = retrieval_figures(searched, [document for _, document in expected])
     for name, figure in figures.items():
         typer.echo(f"{name:<10} {figure:.4g}")
 
 
-def _searched(entry: Entry, settings: Config, questions: Sequence[str], *, k: int | None = None) -> list[Searched]:
+def _searched(
+    entry: Entry, settings: Config, questions: Sequence[str], base: str, *, k: int | None = None
+) -> list[Searched]:
     application = entry.application()
     results: list[Searched] = []
 
     async def work(_: asyncio.Event) -> None:
-        results.extend(await application.search(settings, questions, k))
+        results.extend(await application.search(settings, questions, k, base))
 
     entry.run(work, False)
     return results

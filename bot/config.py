@@ -11,7 +11,7 @@ import difflib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import get_origin
+from typing import get_args, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
@@ -188,7 +188,7 @@ def _known_keys(location: tuple[int | str, ...]) -> str:
     for step in location[:-1]:
         if isinstance(step, str):
             annotation = model.model_fields[step].annotation
-            model = annotation if isinstance(annotation, type) else Provider  # the only list of sections
+            model = annotation if isinstance(annotation, type) else get_args(annotation)[0]  # of a list of sections
     near = difflib.get_close_matches(str(location[-1]), model.model_fields, n=1)
     return ", ".join(model.model_fields) + (f" (did you mean {near[0]}?)" if near else "")
 

@@ -60,7 +60,7 @@ def leave_out_providers(config: Config, secrets: Secrets, environ: Mapping[str, 
 
 def check_rules(config: Config, secrets: Secrets, failed: frozenset[str]) -> list[str]:
     """Problems between keys; a rule that rests on a key already found bad is passed over."""
-    rules = (_slack, _page, _embeddings, _providers)
+    rules = (_slack, _page, _embeddings, _providers, _bases)
     return [problem for rule in rules for path, problem in rule(config, secrets) if not _rests_on(path, failed)]
 
 
@@ -143,6 +143,29 @@ def _providers(config: Config, secrets: Secrets) -> Iterator[tuple[str, str]]:
                 f"llm.providers.{index}.model",
                 f"{path}.model: found nothing, allowed the name of a model that {server} serves",
             )
+
+
+def _bases(config: Config, secrets: Secrets) -> Iterator[tuple[str, str]]:
+    names: set[str] = set()
+    owners: dict[tuple[str, str], str] = {}
+    for index, base in enumerate(config.knowledge.bases):
+        path = f"knowledge.bases[{index}]"
+        if not base.name:
+            yield f"knowledge.bases.{index}.name", f"{path}.name: found nothing, allowed a name, such as staff"
+        elif base.name in names:
+            yield (
+                f"knowledge.bases.{index}.name",
+                f'{path}.name: found "{base.name}" a second time, allowed a name of its own for each base',
+            )
+        names.add(base.name)
+        for platform in ("telegram", "slack"):
+            for channel in getattr(base, platform):
+                owner = owners.setdefault((platform, channel), base.name)
+                if owner != base.name:
+                    yield (
+                        f"knowledge.bases.{index}.{platform}",
+                        f"{path}.{platform}: found {channel}, which {owner} has, allowed one base for each channel",
+                    )
 
 
 def notes_on(config: Config, secrets: Secrets) -> Iterator[str]:

@@ -21,6 +21,7 @@ from bot.config_values import (
     SlackUser,
     TelegramId,
     address,
+    base_name,
     distance,
     duration,
     host_name,
@@ -141,10 +142,20 @@ class Limits(Section):
     tokens: tuple[RateText, ...] = (Rate(100_000, _DAY),)
 
 
+class Base(Section):
+    """A knowledge base of its own for some channels; it must be named, which is a rule of `bot.config_rules`."""
+
+    name: Annotated[str, base_name()] = ""
+    paths: tuple[FilePath, ...] = ()
+    telegram: tuple[TelegramId, ...] = ()
+    slack: tuple[SlackChannel, ...] = ()
+
+
 class Knowledge(Section):
     """The team's documents."""
 
     paths: tuple[FilePath, ...] = ()
+    bases: tuple[Base, ...] = ()
     top_k: Annotated[int, whole(1, 50)] = 5
     max_cosine_distance: Annotated[float, distance()] = 0.8
     redis_url: Annotated[SecretStr | None, optional(address("redis", "rediss", "unix", password=True))] = None

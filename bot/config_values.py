@@ -232,6 +232,11 @@ def variable() -> BeforeValidator:
     return identifier(r"[A-Z_][A-Z0-9_]{0,99}", "the NAME of an environment variable, such as OPENAI_API_KEY, or null")
 
 
+def base_name() -> BeforeValidator:
+    """What a knowledge base is called; it becomes part of keys."""
+    return identifier(r"(?!main$)[a-z][a-z0-9-]{0,39}", "lower-case letters, digits and - (not main), such as staff")
+
+
 def optional(check: BeforeValidator) -> BeforeValidator:
     """The same, or null."""
     parse: Callable[[object], object] = check.func  # type: ignore[assignment]  # ours all take one argument

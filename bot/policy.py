@@ -12,8 +12,8 @@ from typing import get_args
 from bot.config import Config
 from bot.message import Conversation, Language
 from bot.prompt import PROMPT_VERSION
-from bot.stores import KB
 from bot.texts import Texts
+from bot.turn import MAIN
 
 
 def scope_of(config: Config, texts: Texts) -> str:
@@ -21,7 +21,6 @@ def scope_of(config: Config, texts: Texts) -> str:
     provider = config.llm.providers[0] if config.llm.providers else None
     parts = (
         PROMPT_VERSION,
-        KB,
         config.bot.name,
         config.bot.persona,
         config.bot.language,
@@ -32,6 +31,17 @@ def scope_of(config: Config, texts: Texts) -> str:
         *(texts(key, language) for key in ("sources", "no_model") for language in get_args(Language)),
     )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def base_of(config: Config) -> Callable[[Conversation], str]:
+    """Name of the knowledge base of a channel: that which names it, else the main one."""
+    bases = {
+        (platform, channel): base.name
+        for base in config.knowledge.bases
+        for platform, channels in (("telegram", base.telegram), ("slack", base.slack))
+        for channel in channels
+    }
+    return lambda conversation: bases.get((conversation.platform, conversation.channel), MAIN)
 
 
 def own_voice(config: Config) -> Language | None:

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Literal, Protocol
 
 from bot.message import Conversation, Incoming, Language, MessageId, Part, PersonId, PlaceId, Platform, ReplyTo, SentId
-from bot.turn import Exchange, Outcome, Passage, StoredAnswer
+from bot.turn import AnswerKey, Exchange, Outcome, Passage, StoredAnswer
 
 # --- receiving --------------------------------------------------------------------------------------------
 
@@ -197,17 +197,19 @@ class Found:
     Attributes:
         passages: best first, at most the number asked for; empty if nothing is near enough.
         epoch: of the knowledge base, read before the search.
+        vector: of the question, as `Embedder` makes it; None if there was none.
     """
 
     passages: tuple[Passage, ...]
     epoch: int
+    vector: bytes | None = None
 
 
 class Knowledge(Protocol):
-    """The team's documents."""
+    """The team's documents, in one knowledge base or several."""
 
-    async def search(self, question: str, language: Language, k: int) -> Found:
-        """The best passages for a question, those in the asker's language preferred among copies."""
+    async def search(self, base: str, question: str, language: Language, k: int) -> Found:
+        """The best passages of a base for a question, those in the asker's language preferred among copies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,9 +225,9 @@ Lead = Literal["lead", "alone", "wait"]
 
 
 class Answers(Protocol):
-    """Answers given before, by scope and question."""
+    """Answers given before, by knowledge base, scope and question."""
 
-    async def find(self, key: str, leader: MessageId | None, *, stale: int = -1) -> Hit | Lead:
+    async def find(self, key: AnswerKey, leader: MessageId | None, *, stale: int = -1) -> Hit | Lead:
         """A stored answer, or who answers now. Repeated by the same message it says the same.
 
         Without a leader nobody is made to wait: the answer of this asker is not for others.
@@ -233,18 +235,18 @@ class Answers(Protocol):
         An entry of epoch `stale` or older was found to be no longer good: it is dropped.
         """
 
-    async def confirm(self, key: str, answer: StoredAnswer, epoch: int) -> bool:
+    async def confirm(self, key: AnswerKey, answer: StoredAnswer, epoch: int) -> bool:
         """The same passages were found in this epoch: the entry is good for it. False: it is gone by now."""
 
-    async def renew_lead(self, key: str, leader: MessageId) -> None:
+    async def renew_lead(self, key: AnswerKey, leader: MessageId) -> None:
         """Keep others waiting a little longer."""
 
     async def store(
-        self, key: str, leader: MessageId, answer: StoredAnswer, asker: Conversation, arrived_ms: int
+        self, key: AnswerKey, leader: MessageId, answer: StoredAnswer, asker: Conversation, arrived_ms: int
     ) -> bool:
         """Store an answer and free those who wait. False: the asker was forgotten since; nothing is kept."""
 
-    async def free(self, key: str, leader: MessageId) -> None:
+    async def free(self, key: AnswerKey, leader: MessageId) -> None:
         """The leader has no answer to share: all who wait ask for themselves."""
 
 

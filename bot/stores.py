@@ -18,6 +18,7 @@ from bot.message import Platform
 from bot.ports import Embedder
 from bot.store import keys
 from bot.store.answers import RedisAnswers
+from bot.store.bases import KnowledgeBases
 from bot.store.client import connect, connect_blocking
 from bot.store.doorbell import LISTEN, RedisDoorbell
 from bot.store.embedded import EmbeddedRedis, embedded
@@ -29,9 +30,8 @@ from bot.store.page_box import RedisPageBox
 from bot.store.passages import Passages
 from bot.store.probe import probe
 from bot.store.scripts import Scripts
+from bot.turn import MAIN
 
-KB = "main"
-"""The one knowledge base there is so far."""
 REFUSALS = ((1, timedelta(hours=1)),)
 """How often somebody who is not allowed hears so."""
 
@@ -57,7 +57,7 @@ class Stores:
     outbound: RedisOutbound
     doorbell: RedisDoorbell
     page_box: RedisPageBox
-    passages: Passages
+    knowledge: KnowledgeBases
     embedder: Embedder
 
 
@@ -138,6 +138,11 @@ def _open(
     lane: str,
 ) -> Stores:
     scripts, kb_scripts = Scripts(redis), Scripts(kb_redis)
+
+    def open_base(name: str) -> Passages:
+        return Passages(kb_redis, embedder, kb=name, max_cosine_distance=config.knowledge.max_cosine_distance)
+
+    names = [MAIN, *(base.name for base in config.knowledge.bases)]
     rules: dict[str, Sequence[tuple[int, timedelta]]] = {
         "messages": [(rate.count, rate.per) for rate in config.limits.messages],
         "commands": [(rate.count, rate.per) for rate in config.limits.commands],
@@ -162,13 +167,13 @@ def _open(
             partitions=config.inbox.partitions,
             lane=lane,
             kb_scripts=kb_scripts,
-            knowledge_bases=[KB],
+            knowledge_bases=names,
         ),
-        answers=RedisAnswers(kb_scripts, kb=KB, ttl=config.answers.ttl),
+        answers=RedisAnswers(kb_scripts, ttl=config.answers.ttl),
         outbound=RedisOutbound(scripts, _buckets(config)),
         doorbell=RedisDoorbell(waiting),
         page_box=RedisPageBox(redis, waiting),
-        passages=Passages(kb_redis, embedder, kb=KB, max_cosine_distance=config.knowledge.max_cosine_distance),
+        knowledge=KnowledgeBases(kb_redis, names, open_base),
         embedder=embedder,
     )
 

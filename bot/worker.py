@@ -12,7 +12,7 @@ import hashlib
 import logging
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
@@ -24,7 +24,7 @@ from bot.deliver import Deferred, Deliver, backoff, insist
 from bot.errors import StoreUnavailable
 from bot.language import language_of
 from bot.lease import Lease
-from bot.message import Language, MessageId, Platform
+from bot.message import Conversation, Language, MessageId, Platform
 from bot.pipeline import Pipeline
 from bot.ports import Claimed, Delivery, Inbox, Messenger, Meter
 from bot.texts import Texts
@@ -76,6 +76,7 @@ class Worker:
         doorbell: saves polling.
         texts: our own sentences.
         voice: language of our own sentences; None: the person's.
+        base_of: name of the knowledge base of a conversation's channel.
         meter: counts outcomes.
         concurrency: turns at once.
         lease: how long a claim holds without renewal.
@@ -94,6 +95,7 @@ class Worker:
         doorbell: Doorbell,
         texts: Texts,
         voice: Language | None,
+        base_of: Callable[[Conversation], str],
         meter: Meter,
         concurrency: int,
         lease: timedelta,
@@ -108,6 +110,7 @@ class Worker:
         self._doorbell = doorbell
         self._texts = texts
         self._voice = voice
+        self._base_of = base_of
         self._meter = meter
         self._room = asyncio.Semaphore(concurrency)
         self._lease = lease
@@ -277,6 +280,7 @@ class Worker:
             arrived_ms=claimed.arrived_ms,
             language=language,
             voice=self._voice or language,
+            base=self._base_of(claimed.incoming.conversation),
             history=claimed.history,
         )
 

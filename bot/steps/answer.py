@@ -12,13 +12,15 @@ from datetime import timedelta
 from typing import Literal
 
 from bot.errors import ModelUnavailable, StoreUnavailable
-from bot.message import Language
+from bot.forged import without_own_sources
+from bot.message import Language, MessageId
 from bot.ports import Answers, Completion, Meter, Model
 from bot.prompt import build, cited, sources
+from bot.sanitise import addresses_outside_code, harmless
 from bot.smalltalk import small_talk
 from bot.texts import Texts
 from bot.tokens import estimate_tokens
-from bot.turn import Outcome, Passage, StoredAnswer, Turn
+from bot.turn import AnswerKey, Outcome, Passage, StoredAnswer, Turn
 
 LEAD_RENEWAL = timedelta(seconds=5)
 """A third of the life of a leader's mark: two renewals may fail before another leads."""
@@ -96,61 +98,74 @@ class Answer:
         return completion
 
     def _drafted(self, turn: Turn, completion: Completion) -> Turn:
-        text, used = cited(completion.text, len(turn.passages))
-        answer = self._draft(turn, text, self._with_sources(text, turn, used))
+        said = without_own_sources(harmless(completion.text, self._given(turn)))
+        text, used = cited(said, len(turn.passages))
+        answer = self._draft(turn, text, self._with_sources(text, turn, used), used)
         return replace(turn, draft=answer, storable=turn.storable and completion.complete, outcome="answered")
 
     def _quoted(self, turn: Turn, notice: str) -> Turn:
         kind = small_talk(turn.incoming.text)
         if kind is not None:
             text = self._texts(f"talk_{kind}", turn.voice, name=self._bot_name)
-            return replace(turn, draft=self._draft(turn, text, text), storable=False, outcome="quoted")
+            return replace(turn, draft=self._draft(turn, text, text, ()), storable=False, outcome="quoted")
         quoted = self._quote(turn.incoming.text, turn.language, turn.passages)
-        text = quoted or self._texts("not_in_documents", turn.voice)
+        text = harmless(quoted, self._given(turn)) if quoted else self._texts("not_in_documents", turn.voice)
         used = cited(text, len(turn.passages))[1] if quoted else ()
         markdown = self._with_sources(text, turn, used)
         # "Only quotes" would puzzle where nothing is quoted; that the model is away is said in any case.
         if quoted or notice != "no_model":
             markdown += f"\n\n_{self._texts(notice, turn.voice)}_"
         outcome: Outcome = "quoted"
-        draft = self._draft(turn, text, markdown)
+        draft = self._draft(turn, text, markdown, used)
         return replace(turn, draft=draft, storable=turn.storable and quoted is not None, outcome=outcome)
+
+    def _given(self, turn: Turn) -> list[str]:
+        """Where an address must stand to be a link in the answer."""
+        texts = [self._persona, turn.incoming.text]
+        for exchange in turn.history:
+            texts += (exchange.question, addresses_outside_code(exchange.answer))
+        for passage in turn.passages:
+            texts += (passage.title, passage.place, passage.text, passage.document, passage.url)
+        return texts
 
     def _with_sources(self, text: str, turn: Turn, used: tuple[int, ...]) -> str:
         listed = sources(turn.passages, used, turn.language, self._texts("sources", turn.voice))
         return f"{text}\n\n{listed}" if listed else text
 
-    def _draft(self, turn: Turn, answer: str, markdown: str) -> StoredAnswer:
+    def _draft(self, turn: Turn, answer: str, markdown: str, used: tuple[int, ...]) -> StoredAnswer:
         return StoredAnswer(
             markdown=markdown,
             answer=answer,
             epoch=turn.epoch,
-            references=frozenset(passage.reference for passage in turn.passages),
+            references=tuple(passage.reference for passage in turn.passages),
             tokens=estimate_tokens(turn.incoming.text) + estimate_tokens(answer),
+            cited=used,
+            question=turn.incoming.text,
         )
 
     @asynccontextmanager
     async def _leading(self, turn: Turn) -> AsyncIterator[None]:
         """Keep others waiting for this answer while the block runs; if it fails, they ask for themselves."""
-        if not turn.leads:
+        key = turn.question_key
+        if not turn.leads or key is None:
             yield
             return
-        renewal = asyncio.create_task(self._renew(turn), name="answer - renew lead")
+        renewal = asyncio.create_task(self._renew(key, turn.incoming.id), name="answer - renew lead")
         try:
             yield
         except Exception:
             # Whatever it was is raised on; those who wait must not wait for a turn that failed.
-            await self._answers.free(turn.question_key, turn.incoming.id)
+            await self._answers.free(key, turn.incoming.id)
             raise
         finally:
             renewal.cancel()
             await asyncio.gather(renewal, return_exceptions=True)
 
-    async def _renew(self, turn: Turn) -> None:
+    async def _renew(self, key: AnswerKey, leader: MessageId) -> None:
         while True:
             await asyncio.sleep(LEAD_RENEWAL.total_seconds())
             try:
-                await self._answers.renew_lead(turn.question_key, turn.incoming.id)
+                await self._answers.renew_lead(key, leader)
             except StoreUnavailable as error:
                 # The next renewal may succeed; at worst a second worker asks the model too.
                 log.warning("the lead on a question was not renewed: %s", error)

@@ -23,17 +23,17 @@ class Confirm:
         Raises:
             StoreUnavailable: the answer store did not answer.
         """
-        if turn.candidate is None:
+        if turn.candidate is None or turn.question_key is None:
             return turn
-        if turn.candidate.references == {passage.reference for passage in turn.passages}:
+        if set(turn.candidate.references) == {passage.reference for passage in turn.passages}:
             await self._answers.confirm(turn.question_key, turn.candidate, turn.epoch)
             self._meter.reuse("confirmed")
-            return turn.answered(turn.candidate, "reused")
+            return turn.answered(turn.candidate, "reused", turn.question_key)
         self._meter.reuse("stale")
         leader = turn.incoming.id if turn.storable else None
         found = await self._answers.find(turn.question_key, leader, stale=turn.candidate.epoch)
         if found == "wait":
             return replace(turn, wait=ASK_AGAIN)
         if isinstance(found, Hit) and found.answer.epoch == turn.epoch:
-            return turn.answered(found.answer, "reused")
+            return turn.answered(found.answer, "reused", turn.question_key)
         return replace(turn, leads=found == "lead")

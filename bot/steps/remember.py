@@ -26,8 +26,10 @@ class Remember:
         if turn.draft is None:
             return turn
         key, me = turn.question_key, turn.incoming.id
+        if key is None:
+            return turn.answered(turn.draft, turn.outcome, None)
         if turn.storable:
             await self._answers.store(key, me, turn.draft, turn.incoming.conversation, turn.arrived_ms)
         elif turn.leads:
             await self._answers.free(key, me)
-        return turn.answered(turn.draft, turn.outcome)
+        return turn.answered(turn.draft, turn.outcome, key if turn.storable else None)

@@ -29,5 +29,5 @@ class Retrieve:
         question = turn.incoming.text
         if turn.leans:
             question = f"{turn.history[-1].question}\n{question}"
-        found = await self._knowledge.search(question, turn.language, self._top_k)
-        return replace(turn, passages=found.passages, epoch=found.epoch)
+        found = await self._knowledge.search(turn.base, question, turn.language, self._top_k)
+        return replace(turn, passages=found.passages, epoch=found.epoch, vector=found.vector)

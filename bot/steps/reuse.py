@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bot.ports import Answers, Hit, Meter
 from bot.standalone import fitness, normalise
-from bot.turn import ASK_AGAIN, Turn
+from bot.turn import ASK_AGAIN, AnswerKey, Turn
 
 
 class Reuse:
@@ -44,8 +44,8 @@ class Reuse:
         if not (fit.servable and self._enabled):
             self._meter.reuse("unfit")
             return turn
-        turn = replace(turn, question_key=self._key(question, turn.language), storable=fit.storable)
-        found = await self._answers.find(turn.question_key, turn.incoming.id if fit.storable else None)
+        turn = replace(turn, question_key=self._key(turn), storable=fit.storable)
+        found = await self._answers.find(self._key(turn), turn.incoming.id if fit.storable else None)
         if found == "wait":
             return replace(turn, wait=ASK_AGAIN)
         if not isinstance(found, Hit):
@@ -54,8 +54,8 @@ class Reuse:
         if not found.current:
             return replace(turn, candidate=found.answer)
         self._meter.reuse("hit")
-        return turn.answered(found.answer, "reused")
+        return turn.answered(found.answer, "reused", turn.question_key)
 
-    def _key(self, question: str, language: str) -> str:
-        text = "\n".join((self._scope, language, normalise(question)))
-        return hashlib.sha256(text.encode()).hexdigest()
+    def _key(self, turn: Turn) -> AnswerKey:
+        text = "\n".join((self._scope, turn.language, normalise(turn.incoming.text)))
+        return AnswerKey(turn.base, hashlib.sha256(text.encode()).hexdigest())

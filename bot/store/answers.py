@@ -9,7 +9,7 @@ from bot.message import Conversation, MessageId
 from bot.ports import Hit, Lead
 from bot.store import keys
 from bot.store.scripts import Scripts, milliseconds
-from bot.turn import StoredAnswer
+from bot.turn import AnswerKey, StoredAnswer
 
 LEAD = timedelta(seconds=15)
 """Life of a leader's mark, renewed while it works; longer only makes those who wait for a crashed one wait longer."""
@@ -21,23 +21,23 @@ class RedisAnswers:
     """Implements the port `Answers`.
 
     Args:
-        scripts: on the server of the knowledge base.
-        kb: its name.
+        scripts: on the server of the knowledge bases.
         ttl: life of a stored answer.
     """
 
-    def __init__(self, scripts: Scripts, *, kb: str, ttl: timedelta) -> None:
+    def __init__(self, scripts: Scripts, *, ttl: timedelta) -> None:
         self._scripts = scripts
-        self._prefix = keys.kb(kb)
         self._ttl_ms = milliseconds(ttl)
 
-    async def find(self, key: str, leader: MessageId | None, *, stale: int = -1) -> Hit | Lead:
+    async def find(self, key: AnswerKey, leader: MessageId | None, *, stale: int = -1) -> Hit | Lead:
         """A stored answer, or who answers now; see `answer_find.lua`. One round trip.
 
         Raises:
             StoreUnavailable: the mark may have been set; the same message asking again leads again.
         """
-        answer = await self._scripts.run("answer_find", [self._prefix], key, leader or "", milliseconds(LEAD), stale)
+        answer = await self._scripts.run(
+            "answer_find", [keys.kb(key.base)], key.digest, leader or "", milliseconds(LEAD), stale
+        )
         kind, *rest = cast("list[object]", answer)
         if kind != b"hit":
             return cast("Lead", cast("bytes", kind).decode())
@@ -45,33 +45,33 @@ class RedisAnswers:
         stored = _from_fields(fields)
         return Hit(answer=stored, current=stored.epoch == epoch)
 
-    async def confirm(self, key: str, answer: StoredAnswer, epoch: int) -> bool:
+    async def confirm(self, key: AnswerKey, answer: StoredAnswer, epoch: int) -> bool:
         """The passages were found again: the entry is good for this epoch too. One round trip.
 
         Raises:
             StoreUnavailable: it may have been confirmed; that is safe either way.
         """
-        done = await self._scripts.run("answer_confirm", [self._prefix], key, _references(answer), epoch)
+        done = await self._scripts.run("answer_confirm", [keys.kb(key.base)], key.digest, _references(answer), epoch)
         return done == 1
 
-    async def renew_lead(self, key: str, leader: MessageId) -> None:
+    async def renew_lead(self, key: AnswerKey, leader: MessageId) -> None:
         """Keep others waiting a little longer. One round trip.
 
         Raises:
             StoreUnavailable: another may start to lead: one model call more.
         """
-        await self._scripts.run("answer_lead", [self._prefix], key, leader, "renew", milliseconds(LEAD))
+        await self._scripts.run("answer_lead", [keys.kb(key.base)], key.digest, leader, "renew", milliseconds(LEAD))
 
-    async def free(self, key: str, leader: MessageId) -> None:
+    async def free(self, key: AnswerKey, leader: MessageId) -> None:
         """The leader has nothing to share: all who wait ask for themselves. One round trip.
 
         Raises:
             StoreUnavailable: they wait until the mark runs out.
         """
-        await self._scripts.run("answer_lead", [self._prefix], key, leader, "free", milliseconds(FREE))
+        await self._scripts.run("answer_lead", [keys.kb(key.base)], key.digest, leader, "free", milliseconds(FREE))
 
     async def store(
-        self, key: str, leader: MessageId, answer: StoredAnswer, asker: Conversation, arrived_ms: int
+        self, key: AnswerKey, leader: MessageId, answer: StoredAnswer, asker: Conversation, arrived_ms: int
     ) -> bool:
         """Store an answer and free those who wait; see `answer_store.lua`. One round trip.
 
@@ -83,8 +83,8 @@ class RedisAnswers:
         """
         done = await self._scripts.run(
             "answer_store",
-            [self._prefix],
-            key,
+            [keys.kb(key.base)],
+            key.digest,
             leader,
             arrived_ms,
             asker.id,
@@ -97,12 +97,14 @@ class RedisAnswers:
             *("epoch", answer.epoch),
             *("references", _references(answer)),
             *("tokens", answer.tokens),
+            *("cited", " ".join(map(str, answer.cited))),
+            *("question", answer.question),
         )
         return done == 1
 
 
 def _references(answer: StoredAnswer) -> str:
-    return "\n".join(sorted(answer.references))
+    return "\n".join(answer.references)
 
 
 def _from_fields(fields: list[bytes]) -> StoredAnswer:
@@ -111,6 +113,8 @@ def _from_fields(fields: list[bytes]) -> StoredAnswer:
         markdown=entry[b"markdown"].decode(),
         answer=entry[b"answer"].decode(),
         epoch=int(entry[b"epoch"]),
-        references=frozenset(entry[b"references"].decode().split("\n")) - {""},
+        references=tuple(filter(None, entry[b"references"].decode().split("\n"))),
         tokens=int(entry[b"tokens"]),
+        cited=tuple(map(int, entry.get(b"cited", b"").split())),
+        question=entry.get(b"question", b"").decode(),
     )

@@ -104,13 +104,18 @@ def page_box_keys(channel: str) -> tuple[str, str]:
 # --- knowledge bases --------------------------------------------------------------------------------------------
 
 
+BASES = f"{PREFIX}:bases"
+"""SET of the names of all knowledge bases that were ever served and not emptied; no TTL."""
+
+
 def kb(name: str) -> str:
     """Prefix of a knowledge base; everything in it lies in one slot.
 
     `:epoch` STRING integer, rises with every change of any document; no TTL.
-    `:documents` HASH path → JSON `version sha256 title passages embedder origins`; no TTL.
+    `:documents` HASH path → JSON `version sha256 title passages origins`; no TTL.
+    `:serving` HASH `embedder dimensions kind recipe`, the index that readers search; no TTL.
     `:p:<embedder>:<document hash>:<version>:<n>` HASH, one passage; no TTL.
-    `:index:<embedder>` RediSearch index over the passages of that embedder.
+    `:index:<embedder>:<kind>` RediSearch index over the passages of that embedder; `flat` or `hnsw`.
     `:answer:<key>` HASH, a stored answer; TTL `answers.ttl`.
     `:lead:<key>` STRING, id of the message that is being answered, or `free`; TTL seconds.
     `:ingest` STRING, token of the ingest at work; TTL 30 s, renewed while it lives.
@@ -122,6 +127,7 @@ def kb(name: str) -> str:
 
 PERMANENT = (
     f"{PREFIX}:partitions",
+    f"{PREFIX}:bases",
     f"{PREFIX}:{{p*}}:due",
     f"{PREFIX}:{{p*}}:mail:*",
     f"{PREFIX}:{{p*}}:body:*",
@@ -129,6 +135,7 @@ PERMANENT = (
     f"{PREFIX}:{{p*}}:dead",
     f"{PREFIX}:{{kb:*}}:epoch",
     f"{PREFIX}:{{kb:*}}:documents",
+    f"{PREFIX}:{{kb:*}}:serving",
     f"{PREFIX}:{{kb:*}}:p:*",
 )
 """Glob patterns of the keys that carry no TTL: what waits to be answered, and the documents."""

@@ -16,11 +16,11 @@ from bot.store.inbox import RedisInbox, fix_partitions
 from bot.store.limiter import RedisLimiter
 from bot.store.outbound import Bucket, Buckets, RedisOutbound
 from bot.store.scripts import Scripts
-from bot.turn import Exchange, StoredAnswer
+from bot.turn import AnswerKey, Exchange, StoredAnswer
 from tests.contract.samples import START_MS, conversation, inbox_on, incoming
 
 HERE, THREAD = conversation(), conversation("7", "c", "t")
-STORED = StoredAnswer(markdown="m", answer="a", epoch=0, references=frozenset(), tokens=1)
+STORED = StoredAnswer(markdown="m", answer="a", epoch=0, references=(), tokens=1)
 
 
 async def use_everything(redis: Redis, scripts: Scripts) -> None:
@@ -56,15 +56,15 @@ async def _use_inbox(inbox: RedisInbox) -> None:
 
 
 async def _use_answers(scripts: Scripts) -> None:
-    answers = RedisAnswers(scripts, kb="main", ttl=timedelta(hours=1))
-    await answers.find("k", MessageId("m"))
-    await answers.store("k", MessageId("m"), STORED, HERE, START_MS)
-    await answers.confirm("k", STORED, 0)
-    await answers.find("k", MessageId("n"))
-    await answers.find("l", MessageId("m"))
-    await answers.free("l", MessageId("m"))
-    await answers.find("o", MessageId("m"))
-    await answers.renew_lead("o", MessageId("m"))
+    answers = RedisAnswers(scripts, ttl=timedelta(hours=1))
+    await answers.find(AnswerKey("main", "k"), MessageId("m"))
+    await answers.store(AnswerKey("main", "k"), MessageId("m"), STORED, HERE, START_MS)
+    await answers.confirm(AnswerKey("main", "k"), STORED, 0)
+    await answers.find(AnswerKey("main", "k"), MessageId("n"))
+    await answers.find(AnswerKey("main", "l"), MessageId("m"))
+    await answers.free(AnswerKey("main", "l"), MessageId("m"))
+    await answers.find(AnswerKey("main", "o"), MessageId("m"))
+    await answers.renew_lead(AnswerKey("main", "o"), MessageId("m"))
 
 
 async def _use_budgets(scripts: Scripts) -> None:
@@ -79,13 +79,14 @@ async def _use_budgets(scripts: Scripts) -> None:
 
 async def _use_documents(redis: Redis, scripts: Scripts) -> None:
     prefix = keys.kb("main")
-    documents, epoch = f"{prefix}:documents", f"{prefix}:epoch"
+    documents, epoch, serving = f"{prefix}:documents", f"{prefix}:epoch", f"{prefix}:serving"
+    await scripts.run("serve_index", [serving, epoch], 0, "e", 2, "flat", "")
     for version in ("1", "2"):
         passage = f"{prefix}:p:e:d:{version}:0"
         await redis.hset(passage, "text", "t")
-        record = json.dumps({"version": version, "embedder": "e"})
-        await scripts.run("switch_document", [documents, epoch, passage], "d.md", record, version, "e")
-    await scripts.run("drop_passages", [documents, f"{prefix}:p:e:d:1:0"], "d.md", "1", "e")
+        record = json.dumps({"version": version})
+        await scripts.run("switch_document", [documents, epoch, serving, passage], "d.md", record, version, "e")
+    await scripts.run("drop_passages", [documents, serving, f"{prefix}:p:e:d:1:0"], "d.md", "1", "e")
 
 
 async def _forget(redis: Redis, scripts: Scripts) -> None:

@@ -22,7 +22,7 @@ from bot.store.inbox import RedisInbox
 from bot.store.outbound import RedisOutbound
 from bot.store.scripts import Argument, Scripts, milliseconds
 from bot.texts import Texts
-from bot.turn import StoredAnswer, Turn
+from bot.turn import MAIN, StoredAnswer, Turn
 from bot.worker import Doorbell, Worker
 from tests.contract.samples import LEASE
 from tests.fakes.ports import FakeMeter
@@ -141,8 +141,8 @@ class Step:
 
 def answered(turn: Turn, text: str = "Fine.") -> Turn:
     """The turn ended with an answer."""
-    stored = StoredAnswer(markdown=text, answer=text, epoch=0, references=frozenset(), tokens=10)
-    return turn.answered(stored, "answered")
+    stored = StoredAnswer(markdown=text, answer=text, epoch=0, references=(), tokens=10)
+    return turn.answered(stored, "answered", None)
 
 
 async def says_fine(turn: Turn) -> Turn:
@@ -189,6 +189,7 @@ class Cast:
             doorbell=self.doorbell or PassingTime(self.redis, self.scripts),
             texts=TEXTS,
             voice=None,
+            base_of=lambda _: MAIN,
             meter=self.meter,
             concurrency=self.concurrency,
             lease=self.lease,

@@ -15,7 +15,7 @@ from bot.store import keys
 from bot.store.answers import FREE, LEAD, RedisAnswers
 from bot.store.forgetting import RedisForgetting
 from bot.store.scripts import Scripts, milliseconds
-from bot.turn import StoredAnswer
+from bot.turn import AnswerKey, StoredAnswer
 from tests.contract.samples import START_MS, conversation
 
 ONE, TWO, THREE = (MessageId(f"telegram:1:{n}") for n in range(1, 4))
@@ -25,18 +25,26 @@ ANSWER = StoredAnswer(
     markdown="It costs **2 €**.\n\n[1] 价目表",
     answer="It costs 2 €.",
     epoch=0,
-    references=frozenset({"a@1", "b@7"}),
+    references=("a@1", "b@7"),
     tokens=9,
 )
+
+
+def key(digest: str, base: str = "main") -> AnswerKey:
+    """Where an answer stands."""
+    return AnswerKey(base, digest)
+
+
+KEY = key("k")
 
 
 @pytest.fixture
 def answers(redis: Redis) -> RedisAnswers:
     """The answers of the knowledge base `main`."""
-    return RedisAnswers(Scripts(redis), kb="main", ttl=TTL)
+    return RedisAnswers(Scripts(redis), ttl=TTL)
 
 
-async def stored(answers: RedisAnswers, key: str = "k", answer: StoredAnswer = ANSWER) -> None:
+async def stored(answers: RedisAnswers, key: AnswerKey = KEY, answer: StoredAnswer = ANSWER) -> None:
     """Store an answer, which must be kept."""
     assert await answers.store(key, ONE, answer, HERE, START_MS)
 
@@ -51,17 +59,17 @@ async def move_epoch(redis: Redis, kb: str = "main") -> int:
 
 async def test_the_first_to_ask_leads_and_others_wait(answers: RedisAnswers) -> None:
     """Asked again, each hears the same."""
-    heard = [await answers.find("k", who) for who in (ONE, TWO, ONE, TWO, THREE)]
+    heard = [await answers.find(KEY, who) for who in (ONE, TWO, ONE, TWO, THREE)]
 
     assert heard == ["lead", "wait", "lead", "wait", "wait"]
 
 
 async def test_other_questions_do_not_wait(answers: RedisAnswers, redis: Redis) -> None:
     """Neither another key nor another knowledge base."""
-    await answers.find("k", ONE)
+    await answers.find(KEY, ONE)
 
-    other_key = await answers.find("l", TWO)
-    other_base = await RedisAnswers(Scripts(redis), kb="other", ttl=TTL).find("k", TWO)
+    other_key = await answers.find(key("l"), TWO)
+    other_base = await answers.find(key("k", "other"), TWO)
 
     assert (other_key, other_base) == ("lead", "lead")
 
@@ -69,9 +77,9 @@ async def test_other_questions_do_not_wait(answers: RedisAnswers, redis: Redis) 
 async def test_of_fifty_at_once_exactly_one_leads(redis_url: str, redis: Redis) -> None:
     """Ten processes, fifty askers, one model call."""
     clients = [Redis.from_url(redis_url, protocol=3) for _ in range(10)]
-    stores = [RedisAnswers(Scripts(client), kb="main", ttl=TTL) for client in clients]
+    stores = [RedisAnswers(Scripts(client), ttl=TTL) for client in clients]
 
-    heard = await asyncio.gather(*[stores[n % 10].find("k", MessageId(f"m{n}")) for n in range(50)])
+    heard = await asyncio.gather(*[stores[n % 10].find(KEY, MessageId(f"m{n}")) for n in range(50)])
     for client in clients:
         await client.aclose()
 
@@ -80,43 +88,43 @@ async def test_of_fifty_at_once_exactly_one_leads(redis_url: str, redis: Redis) 
 
 async def test_a_stored_answer_frees_those_who_wait(answers: RedisAnswers) -> None:
     """They get it whole, and so does the leader, should it ask again."""
-    await answers.find("k", ONE)
-    await answers.find("k", TWO)
+    await answers.find(KEY, ONE)
+    await answers.find(KEY, TWO)
 
     await stored(answers)
 
-    assert [await answers.find("k", who) for who in (ONE, TWO)] == [Hit(answer=ANSWER, current=True)] * 2
+    assert [await answers.find(KEY, who) for who in (ONE, TWO)] == [Hit(answer=ANSWER, current=True)] * 2
 
 
 async def test_who_stored_an_answer_leads_no_longer(answers: RedisAnswers) -> None:
     """Once the entry is found stale, another may lead at once."""
-    await answers.find("k", ONE)
+    await answers.find(KEY, ONE)
     await stored(answers)
 
-    assert await answers.find("k", TWO, stale=0) == "lead"
+    assert await answers.find(KEY, TWO, stale=0) == "lead"
 
 
 async def test_a_leader_with_nothing_to_share_lets_all_ask_for_themselves(answers: RedisAnswers) -> None:
     """They ask alone, without queueing up behind one another."""
-    await answers.find("k", ONE)
+    await answers.find(KEY, ONE)
 
-    await answers.free("k", ONE)
+    await answers.free(KEY, ONE)
 
-    assert [await answers.find("k", who) for who in (TWO, THREE)] == ["alone", "alone"]
+    assert [await answers.find(KEY, who) for who in (TWO, THREE)] == ["alone", "alone"]
 
 
 async def test_only_the_leader_speaks_for_the_question(answers: RedisAnswers, redis: Redis) -> None:
     """Another's free or renewal changes nothing, nor does one of a leader whose mark has run out."""
     lead = f"{keys.kb('main')}:lead:k"
-    await answers.find("k", ONE)
-    await answers.free("k", TWO)
-    await answers.renew_lead("k", TWO)
+    await answers.find(KEY, ONE)
+    await answers.free(KEY, TWO)
+    await answers.renew_lead(KEY, TWO)
     held = await redis.get(lead)
 
     await redis.unlink(lead)
-    await answers.find("k", THREE)
-    await answers.renew_lead("k", ONE)
-    await answers.free("k", ONE)
+    await answers.find(KEY, THREE)
+    await answers.renew_lead(KEY, ONE)
+    await answers.free(KEY, ONE)
 
     assert held == ONE.encode()
     assert await redis.get(lead) == THREE.encode()
@@ -125,11 +133,11 @@ async def test_only_the_leader_speaks_for_the_question(answers: RedisAnswers, re
 async def test_marks_live_as_long_as_they_should(answers: RedisAnswers, redis: Redis) -> None:
     """A leader that crashed holds nobody up for ever; renewing starts its time anew."""
     lead = f"{keys.kb('main')}:lead:k"
-    await answers.find("k", ONE)
+    await answers.find(KEY, ONE)
     await redis.pexpire(lead, 100_000)
-    await answers.renew_lead("k", ONE)
+    await answers.renew_lead(KEY, ONE)
     leading_ms = await redis.pttl(lead)
-    await answers.free("k", ONE)
+    await answers.free(KEY, ONE)
     free_ms = await redis.pttl(lead)
 
     assert 0 < leading_ms <= milliseconds(LEAD)
@@ -138,24 +146,24 @@ async def test_marks_live_as_long_as_they_should(answers: RedisAnswers, redis: R
 
 async def test_when_the_leader_is_gone_another_leads(answers: RedisAnswers, redis: Redis) -> None:
     """Its mark runs out: the next to ask leads; the late answer of the first is kept and takes nothing away."""
-    await answers.find("k", ONE)
+    await answers.find(KEY, ONE)
     await redis.unlink(f"{keys.kb('main')}:lead:k")
-    second = await answers.find("k", TWO)
+    second = await answers.find(KEY, TWO)
 
     await stored(answers)
 
     assert second == "lead"
-    assert await answers.find("k", THREE) == Hit(answer=ANSWER, current=True)
+    assert await answers.find(KEY, THREE) == Hit(answer=ANSWER, current=True)
     assert await redis.get(f"{keys.kb('main')}:lead:k") == TWO.encode()
 
 
 async def test_one_whose_answer_is_not_for_others_holds_nobody_up(answers: RedisAnswers) -> None:
     """It leads nobody and waits for nobody, but may be given what is there."""
-    before = [await answers.find("k", None), await answers.find("k", ONE), await answers.find("k", None)]
+    before = [await answers.find(KEY, None), await answers.find(KEY, ONE), await answers.find(KEY, None)]
     await stored(answers)
 
     assert before == ["alone", "lead", "alone"]
-    assert await answers.find("k", None) == Hit(answer=ANSWER, current=True)
+    assert await answers.find(KEY, None) == Hit(answer=ANSWER, current=True)
 
 
 # --- when it is good ---
@@ -163,12 +171,12 @@ async def test_one_whose_answer_is_not_for_others_holds_nobody_up(answers: Redis
 
 async def test_an_answer_survives_the_store_unchanged(answers: RedisAnswers) -> None:
     """Also one that was built on no passages, and one with line breaks and another script."""
-    bare = replace(ANSWER, references=frozenset(), markdown="", answer="")
-    await stored(answers, "bare", bare)
-    await stored(answers, "whole", ANSWER)
+    bare = replace(ANSWER, references=(), markdown="", answer="")
+    await stored(answers, key("bare"), bare)
+    await stored(answers, key("whole"), ANSWER)
 
-    assert await answers.find("bare", ONE) == Hit(answer=bare, current=True)
-    assert await answers.find("whole", ONE) == Hit(answer=ANSWER, current=True)
+    assert await answers.find(key("bare"), ONE) == Hit(answer=bare, current=True)
+    assert await answers.find(key("whole"), ONE) == Hit(answer=ANSWER, current=True)
 
 
 async def test_a_changed_document_makes_every_answer_doubtful_at_once(answers: RedisAnswers, redis: Redis) -> None:
@@ -176,7 +184,7 @@ async def test_a_changed_document_makes_every_answer_doubtful_at_once(answers: R
     await stored(answers)
     await move_epoch(redis)
 
-    assert await answers.find("k", TWO) == Hit(answer=ANSWER, current=False)
+    assert await answers.find(KEY, TWO) == Hit(answer=ANSWER, current=False)
 
 
 async def test_the_same_passages_make_it_good_again(answers: RedisAnswers, redis: Redis) -> None:
@@ -184,10 +192,10 @@ async def test_the_same_passages_make_it_good_again(answers: RedisAnswers, redis
     await stored(answers)
     epoch = await move_epoch(redis)
 
-    confirmed = await answers.confirm("k", ANSWER, epoch)
-    hit = await answers.find("k", TWO)
+    confirmed = await answers.confirm(KEY, ANSWER, epoch)
+    hit = await answers.find(KEY, TWO)
     await move_epoch(redis)
-    later = await answers.find("k", TWO)
+    later = await answers.find(KEY, TWO)
 
     assert confirmed
     assert hit == Hit(answer=replace(ANSWER, epoch=1), current=True)
@@ -198,28 +206,28 @@ async def test_confirming_never_goes_back(answers: RedisAnswers, redis: Redis) -
     """A slow worker that searched in an older epoch does not make the entry older."""
     await stored(answers, answer=replace(ANSWER, epoch=3))
 
-    assert await answers.confirm("k", ANSWER, 2)
-    assert await answers.find("k", TWO) == Hit(answer=replace(ANSWER, epoch=3), current=False)
+    assert await answers.confirm(KEY, ANSWER, 2)
+    assert await answers.find(KEY, TWO) == Hit(answer=replace(ANSWER, epoch=3), current=False)
 
 
-@pytest.mark.parametrize("references", [frozenset(), frozenset({"a@1"}), frozenset({"a@1", "b@8"})])
+@pytest.mark.parametrize("references", [(), ("a@1",), ("a@1", "b@8")])
 async def test_an_entry_replaced_meanwhile_is_not_vouched_for(
-    answers: RedisAnswers, redis: Redis, references: frozenset[str]
+    answers: RedisAnswers, redis: Redis, references: tuple[str, ...]
 ) -> None:
     """Confirming says which passages were found; an entry built on others stays doubtful."""
     await stored(answers, answer=replace(ANSWER, references=references))
     epoch = await move_epoch(redis)
 
-    assert not await answers.confirm("k", ANSWER, epoch)
-    hit = await answers.find("k", TWO)
+    assert not await answers.confirm(KEY, ANSWER, epoch)
+    hit = await answers.find(KEY, TWO)
     assert isinstance(hit, Hit)
     assert not hit.current
 
 
 async def test_what_is_gone_cannot_be_confirmed(answers: RedisAnswers, redis: Redis) -> None:
     """It leaves no half entry behind, also if it was built on nothing."""
-    assert not await answers.confirm("k", ANSWER, 1)
-    assert not await answers.confirm("k", replace(ANSWER, references=frozenset()), 1)
+    assert not await answers.confirm(KEY, ANSWER, 1)
+    assert not await answers.confirm(KEY, replace(ANSWER, references=()), 1)
     assert [name async for name in redis.scan_iter()] == []
 
 
@@ -228,8 +236,8 @@ async def test_a_stale_entry_is_dropped(answers: RedisAnswers, stale: int, dropp
     """One of that epoch or an older one; one confirmed or replaced since is served."""
     await stored(answers, answer=replace(ANSWER, epoch=2))
 
-    found = await answers.find("k", TWO, stale=stale)
-    again = await answers.find("k", THREE)
+    found = await answers.find(KEY, TWO, stale=stale)
+    again = await answers.find(KEY, THREE)
 
     assert (found == "lead") == dropped
     assert isinstance(again, Hit) != dropped
@@ -237,11 +245,11 @@ async def test_a_stale_entry_is_dropped(answers: RedisAnswers, stale: int, dropp
 
 async def test_a_newer_answer_replaces_an_older_one_whole(answers: RedisAnswers) -> None:
     """No field of the old one shows."""
-    newer = StoredAnswer(markdown="n", answer="n", epoch=5, references=frozenset({"c@1"}), tokens=1)
+    newer = StoredAnswer(markdown="n", answer="n", epoch=5, references=("c@1",), tokens=1)
     await stored(answers)
     await stored(answers, answer=newer)
 
-    assert await answers.find("k", TWO) == Hit(answer=newer, current=False)
+    assert await answers.find(KEY, TWO) == Hit(answer=newer, current=False)
 
 
 async def test_an_answer_lives_its_time(answers: RedisAnswers, redis: Redis) -> None:
@@ -264,25 +272,25 @@ async def test_nothing_is_stored_for_one_who_was_forgotten(
     """What arrived up to the mark's millisecond is not kept; those who wait ask for themselves."""
     scripts = Scripts(redis)
     forgetting = RedisForgetting(redis, scripts, partitions=1, kb_scripts=scripts, knowledge_bases=["main"])
-    await answers.find("k", ONE)
+    await answers.find(KEY, ONE)
 
     await forgetting.forget(HERE.person, START_MS)
-    done = await answers.store("k", ONE, ANSWER, HERE, START_MS + after_ms)
+    done = await answers.store(KEY, ONE, ANSWER, HERE, START_MS + after_ms)
 
     assert done == kept
-    assert await answers.find("k", TWO) == (Hit(answer=ANSWER, current=True) if kept else "alone")
+    assert await answers.find(KEY, TWO) == (Hit(answer=ANSWER, current=True) if kept else "alone")
 
 
 async def test_forget_erases_the_answers_of_that_person_alone(answers: RedisAnswers, redis: Redis) -> None:
     """And counts them."""
     scripts = Scripts(redis)
     forgetting = RedisForgetting(redis, scripts, partitions=1, kb_scripts=scripts, knowledge_bases=["main", "other"])
-    await stored(answers, "mine")
-    await answers.store("theirs", TWO, ANSWER, conversation("8"), START_MS)
-    await RedisAnswers(scripts, kb="other", ttl=TTL).store("mine", ONE, ANSWER, HERE, START_MS)
+    await stored(answers, key("mine"))
+    await answers.store(key("theirs"), TWO, ANSWER, conversation("8"), START_MS)
+    await answers.store(key("mine", "other"), ONE, ANSWER, HERE, START_MS)
 
     receipt = await forgetting.forget(HERE.person, START_MS)
 
     assert receipt.answers == 2
-    assert await answers.find("mine", THREE) == "lead"
-    assert isinstance(await answers.find("theirs", THREE), Hit)
+    assert await answers.find(key("mine"), THREE) == "lead"
+    assert isinstance(await answers.find(key("theirs"), THREE), Hit)

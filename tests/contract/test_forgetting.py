@@ -16,7 +16,7 @@ from bot.store.inbox import RedisInbox
 from bot.store.limiter import RedisLimiter
 from bot.store.page_box import RedisPageBox
 from bot.store.scripts import Scripts
-from bot.turn import Exchange, StoredAnswer
+from bot.turn import AnswerKey, Exchange, StoredAnswer
 from tests.contract.samples import START_MS, conversation, inbox_on, incoming
 
 HERE = conversation("7", "c")
@@ -25,7 +25,12 @@ ELSEWHERE = conversation("7", "d")
 NEIGHBOUR = conversation("8", "c")
 ALL = [HERE, THREAD, ELSEWHERE, NEIGHBOUR]
 EXCHANGE = Exchange(question="my secret", answer="kept", tokens=1)
-STORED = StoredAnswer(markdown="m", answer="a", epoch=0, references=frozenset(), tokens=1)
+STORED = StoredAnswer(markdown="m", answer="a", epoch=0, references=(), tokens=1)
+
+
+def key(digest: str) -> AnswerKey:
+    """Where an answer stands."""
+    return AnswerKey("main", digest)
 
 
 @pytest.fixture
@@ -224,8 +229,8 @@ async def test_forget_leaves_nothing_that_names_the_person(
     await RedisLimiter(talk.scripts, {"messages": [(1, timedelta(minutes=1))]}).decide(
         "messages", HERE.person, "m", START_MS
     )
-    answers = RedisAnswers(talk.scripts, kb="main", ttl=timedelta(hours=1))
-    await answers.store("k", MessageId("m"), STORED, HERE, START_MS)
+    answers = RedisAnswers(talk.scripts, ttl=timedelta(hours=1))
+    await answers.store(key("k"), MessageId("m"), STORED, HERE, START_MS)
     await forgetting.forget(NEIGHBOUR.person, START_MS)
 
     receipt = await forgetting.forget(HERE.person, START_MS)
@@ -293,13 +298,15 @@ async def test_forget_of_a_page_takes_its_replies(redis: Redis, scripts: Scripts
 
 async def test_an_answer_on_its_way_is_not_kept_after_a_reset(scripts: Scripts, forgetting: RedisForgetting) -> None:
     """The marks reach the knowledge base: conversation, person and place."""
-    answers = RedisAnswers(scripts, kb="main", ttl=timedelta(hours=1))
+    answers = RedisAnswers(scripts, ttl=timedelta(hours=1))
     await forgetting.reset(HERE, START_MS)
     await forgetting.forget(NEIGHBOUR.person, START_MS)
     await forgetting.reset_place(ELSEWHERE.place, START_MS)
 
-    kept = [await answers.store(f"k{n}", MessageId("m"), STORED, where, START_MS) for n, where in enumerate(ALL)]
-    later = [await answers.store(f"k{n}", MessageId("m"), STORED, where, START_MS + 1) for n, where in enumerate(ALL)]
+    kept = [await answers.store(key(f"k{n}"), MessageId("m"), STORED, where, START_MS) for n, where in enumerate(ALL)]
+    later = [
+        await answers.store(key(f"k{n}"), MessageId("m"), STORED, where, START_MS + 1) for n, where in enumerate(ALL)
+    ]
 
     assert kept == [False, True, False, False]
     assert later == [True] * 4
@@ -309,14 +316,14 @@ async def test_an_answer_on_its_way_is_not_kept_after_a_reset_of_the_channel_for
     talk: Talk, forgetting: RedisForgetting
 ) -> None:
     """A slash command's reset reaches the knowledge base for each of the person's conversations there."""
-    answers = RedisAnswers(talk.scripts, kb="main", ttl=timedelta(hours=1))
+    answers = RedisAnswers(talk.scripts, ttl=timedelta(hours=1))
     others = [conversation("7", "c", f"t{n}") for n in range(9)]
     for where in others:
         await talk.turn(where, START_MS)
 
     await forgetting.reset_person_in(HERE.place, HERE.person, START_MS)
 
-    kept = [await answers.store("k", MessageId("m"), STORED, where, START_MS) for where in [*others, *ALL]]
+    kept = [await answers.store(key("k"), MessageId("m"), STORED, where, START_MS) for where in [*others, *ALL]]
     assert kept == [False] * 11 + [True, True]
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 from bot.errors import ModelUnavailable
 from bot.message import Conversation, Language, MessageId, PersonId, PlaceId, Platform
 from bot.ports import Completion, Decision, Found, Hit, Lead, ModelMessage, Receipt
-from bot.turn import Passage, StoredAnswer
+from bot.turn import AnswerKey, Passage, StoredAnswer
 
 
 class FakeMeter:
@@ -68,7 +68,7 @@ class FakeKnowledge:
     epoch: int = 1
     asked: list[str] = field(default_factory=list)
 
-    async def search(self, question: str, language: Language, k: int) -> Found:
+    async def search(self, base: str, question: str, language: Language, k: int) -> Found:
         """The passages."""
         self.asked.append(question)
         return Found(passages=self.passages[:k], epoch=self.epoch)
@@ -79,10 +79,10 @@ class FakeAnswers:
     """One dictionary of answers and one of leaders, as in Redis but without time."""
 
     epoch: int = 1
-    stored: dict[str, StoredAnswer] = field(default_factory=dict)
-    leaders: dict[str, str] = field(default_factory=dict)
+    stored: dict[AnswerKey, StoredAnswer] = field(default_factory=dict)
+    leaders: dict[AnswerKey, str] = field(default_factory=dict)
 
-    async def find(self, key: str, leader: MessageId | None, *, stale: int = -1) -> Hit | Lead:
+    async def find(self, key: AnswerKey, leader: MessageId | None, *, stale: int = -1) -> Hit | Lead:
         """A stored answer, or who answers."""
         answer = self.stored.get(key)
         if answer is not None and answer.epoch > stale:
@@ -93,23 +93,23 @@ class FakeAnswers:
         first = self.leaders.setdefault(key, leader)
         return "lead" if first == leader else "alone" if first == "free" else "wait"
 
-    async def confirm(self, key: str, answer: StoredAnswer, epoch: int) -> bool:
+    async def confirm(self, key: AnswerKey, answer: StoredAnswer, epoch: int) -> bool:
         """Move the entry to a newer epoch."""
         self.stored[key] = replace(answer, epoch=epoch)
         return True
 
-    async def renew_lead(self, key: str, leader: MessageId) -> None:
+    async def renew_lead(self, key: AnswerKey, leader: MessageId) -> None:
         """Nothing runs out here."""
 
     async def store(
-        self, key: str, leader: MessageId, answer: StoredAnswer, asker: Conversation, arrived_ms: int
+        self, key: AnswerKey, leader: MessageId, answer: StoredAnswer, asker: Conversation, arrived_ms: int
     ) -> bool:
         """Keep it and end the lead."""
         self.stored[key] = answer
         self.leaders.pop(key, None)
         return True
 
-    async def free(self, key: str, leader: MessageId) -> None:
+    async def free(self, key: AnswerKey, leader: MessageId) -> None:
         """Let everyone ask."""
         if self.leaders.get(key) == leader:
             self.leaders[key] = "free"

@@ -67,13 +67,17 @@ class FakeApplication:
         """End at once."""
         self._begin(config, "chat", stop.is_set())
 
-    async def ingest(self, config: Config, paths: list[Path], on_progress: Callable[[Progress], None]) -> Summary:
+    async def ingest(
+        self, config: Config, paths: list[Path], on_progress: Callable[[Progress], None], base: str = "main"
+    ) -> Summary:
         """Report one document."""
-        self._begin(config, "ingest", paths)
+        self._begin(config, "ingest", paths, *([] if base == "main" else [base]))
         on_progress(Progress(done=1, total=1, path="[red]a.md"))
         return self._summary
 
-    async def search(self, config: Config, questions: Sequence[str], k: int | None = None) -> list[Searched]:
+    async def search(
+        self, config: Config, questions: Sequence[str], k: int | None = None, base: str = "main"
+    ) -> list[Searched]:
         """Find the one passage, unless asked for nothing."""
         self._begin(config, "search", questions[0] if len(questions) == 1 else list(questions))
         return [

@@ -92,6 +92,41 @@ def test_every_key_of_the_shipped_file_has_a_comment_with_its_default() -> None:
     assert defaults.count("Default: ") + 2 * defaults.count("Defaults: ") == len(leaves) + 1  # + llm.providers itself
 
 
+BASES = """
+knowledge:
+  bases:
+    - {name: staff, paths: [internal], telegram: [-100], slack: [C01]}
+    - {name: legal, slack: [C02]}
+"""
+
+
+def test_some_channels_have_a_knowledge_base_of_their_own() -> None:
+    """Each with its paths and its channels."""
+    first, second = loaded(BASES).knowledge.bases
+
+    assert (first.name, first.paths, first.telegram, first.slack) == ("staff", (Path("internal"),), ("-100",), ("C01",))
+    assert (second.name, second.paths) == ("legal", ())
+
+
+@pytest.mark.parametrize(
+    ("found", "instead", "problem"),
+    [
+        ("staff", "main", 'knowledge.bases[0].name: found "main", allowed lower-case letters'),
+        ("staff", "a b", 'knowledge.bases[0].name: found "a b", allowed lower-case letters'),
+        ("legal", "staff", 'knowledge.bases[1].name: found "staff" a second time'),
+        ("C02", "C01", "knowledge.bases[1].slack: found C01, which staff has"),
+        ("name: legal, ", "", "knowledge.bases[1].name: found nothing"),
+        ("paths: [internal]", "path: x", "knowledge.bases[0].path: found an unknown key, allowed name, paths"),
+    ],
+)
+def test_a_knowledge_base_is_named_once_and_a_channel_has_one(found: str, instead: str, problem: str) -> None:
+    """Two bases for a channel would leave open which is searched."""
+    with pytest.raises(ConfigError) as error:
+        loaded(BASES.replace(found, instead))
+
+    assert any(line.startswith(problem) for line in error.value.problems), error.value.problems
+
+
 def test_no_key_is_taken_for_a_secret() -> None:
     """The hunt for secrets in the file leaves our own keys alone."""
     assert not [key for key in keys_of(Config()) if _SECRET_KEY.search(key.split(".")[-1])]

@@ -10,7 +10,7 @@ import yaml
 
 from bot.config import Config, load
 from bot.message import Language, Platform
-from bot.policy import access_of, admins_of, own_voice, scope_of
+from bot.policy import access_of, admins_of, base_of, own_voice, scope_of
 from bot.texts import Texts
 from tests.make import conversation
 
@@ -154,3 +154,20 @@ def test_what_no_answer_depends_on_keeps_the_scope(sections: dict[str, dict[str,
 def test_the_operator_may_fix_our_own_language(language: str, voice: Language | None) -> None:
     """`auto` follows the person."""
     assert own_voice(configured(bot={"language": language})) == voice
+
+
+@pytest.mark.parametrize(
+    ("platform", "channel", "base"),
+    [
+        ("telegram", "-100", "staff"),
+        ("slack", "C01", "staff"),
+        ("telegram", "C01", "main"),
+        ("telegram", "100", "main"),
+        ("web", "-100", "main"),
+    ],
+)
+def test_a_channel_is_answered_from_its_own_knowledge_base(platform: Platform, channel: str, base: str) -> None:
+    """Only the channels that a base names; everybody else from the main one."""
+    config = configured(knowledge={"bases": [{"name": "staff", "telegram": [-100], "slack": ["C01"]}]})
+
+    assert base_of(config)(conversation(platform=platform, channel=channel)) == base

@@ -25,7 +25,7 @@ from bot.steps.retrieve import Retrieve
 from bot.steps.reuse import Reuse
 from bot.steps.screen import Screen
 from bot.texts import Texts
-from bot.turn import Exchange, Passage, StoredAnswer, Turn
+from bot.turn import AnswerKey, Exchange, Passage, StoredAnswer, Turn
 from tests.fakes.ports import FakeAnswers, FakeForgetting, FakeKnowledge, FakeLimiter, FakeMeter, FakeModel
 from tests.make import conversation, incoming, passage, turn
 
@@ -355,6 +355,7 @@ class TestAnswering:
         leader = await reuse(turn())
 
         waiting = await reuse(turn(incoming(of=conversation(user="8"))))
+        assert leader.question_key is not None
         await answers.free(leader.question_key, leader.incoming.id)
         freed = await reuse(turn(incoming(of=conversation(user="8"))))
 
@@ -430,8 +431,10 @@ class TestAnswering:
 
 async def test_a_stored_answer_is_history_too() -> None:
     """A reused answer is remembered like any other, so that a follow-up finds it."""
-    stored = StoredAnswer(markdown="M", answer="A", epoch=1, references=frozenset(), tokens=3)
+    stored = StoredAnswer(markdown="M", answer="A", epoch=1, references=("a@1", "b@1"), tokens=3, cited=(2,))
 
-    ended = replace(turn()).answered(stored, "reused")
+    ended = replace(turn()).answered(stored, "reused", AnswerKey("main", "k"))
 
-    assert ended.remember == Exchange(question="How much is a transfer?", answer="A", tokens=3)
+    assert ended.remember == Exchange(
+        question="How much is a transfer?", answer="A", tokens=3, sources=((2, "b@1"),), key=AnswerKey("main", "k")
+    )

@@ -24,7 +24,7 @@ from bot.store.inbox import RedisInbox
 from bot.store.outbound import RedisOutbound
 from bot.store.scripts import Scripts
 from bot.texts import Texts
-from bot.turn import Exchange, StoredAnswer, Turn
+from bot.turn import MAIN, Exchange, StoredAnswer, Turn
 from bot.worker import Worker
 from tests.fakes.ports import FakeMeter
 from tests.make import conversation, incoming
@@ -167,8 +167,8 @@ class Answering:
     async def __call__(self, turn: Turn) -> Turn:
         """The turn ended with an answer."""
         text = await self._answer(turn)
-        stored = StoredAnswer(markdown=text, answer=text, epoch=0, references=frozenset(), tokens=10)
-        return turn.answered(stored, "answered")
+        stored = StoredAnswer(markdown=text, answer=text, epoch=0, references=(), tokens=10)
+        return turn.answered(stored, "answered", None)
 
 
 def a_worker(redis: Redis, inbox: RedisInbox, mouth: Mouth, answer: Callable[[Turn], Awaitable[str]]) -> Worker:
@@ -196,6 +196,7 @@ def a_worker(redis: Redis, inbox: RedisInbox, mouth: Mouth, answer: Callable[[Tu
         doorbell=Bell(),
         texts=texts,
         voice=None,
+        base_of=lambda _: MAIN,
         meter=meter,
         concurrency=8,
         lease=LEASE,

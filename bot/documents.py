@@ -1,0 +1,80 @@
+"""The documents that the configuration names, read at start, each knowledge base by itself.
+
+Part of the composition root: only `bot.app` asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from bot.config import Config
+from bot.errors import ConfigError, EmbeddingUnavailable, StoreUnavailable
+from bot.knowledge.ingest import Ingest
+from bot.stores import Stores
+from bot.turn import MAIN
+
+INGEST_AGAIN = timedelta(seconds=5)
+
+log = logging.getLogger(__name__)
+
+
+def bases_of(config: Config) -> list[tuple[str, Sequence[Path]]]:
+    """Name and paths of every knowledge base, the main one first."""
+    return [(MAIN, config.knowledge.paths), *((base.name, base.paths) for base in config.knowledge.bases)]
+
+
+def check_base(config: Config, base: str) -> None:
+    """Nothing, if there is such a base.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    names = [name for name, _ in bases_of(config)]
+    if base not in names:
+        raise ConfigError([f'--base: found "{base}", allowed {" or ".join(names)} (see knowledge.bases)'])
+
+
+class Documents:
+    """Brings every knowledge base into line with the paths of the configuration."""
+
+    def __init__(self, config: Config, stores: Stores) -> None:
+        self._bases = bases_of(config)
+        self._stores = stores
+        self.done = False
+
+    async def ingest(self) -> None:
+        """Read them; while Redis or the embedder is away, try again. A base taken out of the list is emptied."""
+        while not self.done:
+            try:
+                for name, paths in self._bases:
+                    await self._sync(name, paths)
+                for name in await self._stores.knowledge.remember_names():
+                    await self._empty(name)
+            except (StoreUnavailable, EmbeddingUnavailable) as error:
+                log.warning("the documents were not read, trying again: %s", error)
+                await asyncio.sleep(INGEST_AGAIN.total_seconds())
+                continue
+            self.done = True
+
+    async def _sync(self, name: str, paths: Sequence[Path]) -> None:
+        summary = await Ingest(self._stores.knowledge[name], self._stores.embedder).sync(paths, origin="config")
+        for path, reason in summary.failed:
+            log.warning("%s was skipped: %s", path, reason)
+        log.info(
+            "documents of %s: %d added, %d changed, %d unchanged, %d removed, %d skipped",
+            name,
+            *(len(paths) for paths in (summary.added, summary.changed, summary.unchanged, summary.removed)),
+            len(summary.failed),
+        )
+
+    async def _empty(self, name: str) -> None:
+        """Take out what the configuration had put in; documents put in by hand stay, in case the base comes back."""
+        passages = self._stores.knowledge.open(name)
+        summary = await Ingest(passages, self._stores.embedder).sync([], origin="config")
+        if not await passages.documents():
+            await self._stores.knowledge.forget_name(name)
+        log.info("the knowledge base %s is no longer configured: %d documents removed", name, len(summary.removed))
