@@ -13,11 +13,9 @@ from typing import Literal
 
 from bot.errors import ModelUnavailable, StoreUnavailable
 from bot.forged import without_own_sources
-from bot.forged import without_own_sources
 from bot.message import Language, MessageId
 from bot.ports import Answers, Completion, Meter, Model
 from bot.prompt import build, cited, sources
-from bot.sanitise import addresses_outside_code, harmless
 from bot.sanitise import addresses_outside_code, harmless
 from bot.smalltalk import small_talk
 from bot.texts import Texts
@@ -120,15 +118,6 @@ class Answer:
         outcome: Outcome = "quoted"
         draft = self._draft(turn, text, markdown, used)
         return replace(turn, draft=draft, storable=turn.storable and quoted is not None, outcome=outcome)
-
-    def _given(self, turn: Turn) -> list[str]:
-        """Where an address must stand to be a link in the answer."""
-        texts = [self._persona, turn.incoming.text]
-        for exchange in turn.history:
-            texts += (exchange.question, addresses_outside_code(exchange.answer))
-        for passage in turn.passages:
-            texts += (passage.title, passage.place, passage.text, passage.document, passage.url)
-        return texts
 
     def _given(self, turn: Turn) -> list[str]:
         """Where an address must stand to be a link in the answer."""
