@@ -2,8 +2,9 @@
 
 Pure. Nothing is converted; the text is cut and made harmless. A fence is never cut open: one that is longer than a
 part is closed and opened again with its info string. Slack's control sequences (`<!channel>`, `<@U…>`) get an
-invisible character after the bracket, in code too: whether Slack pings from inside code is not documented, a
-workspace woken up by an answer is worse than a rare invisible character, and no other code is touched.
+invisible character after the bracket, and `@channel`, `@here` and `@everyone` one after the `@`, in code too: whether
+Slack pings from inside code is not documented, a workspace woken up by an answer is worse than a rare invisible
+character, and no other code is touched.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from bot.message import Part
 MARKDOWN_LIMIT = 12_000
 """Of `markdown_text`, by Slack's reference. We count UTF-16 units, never fewer than characters, as that is not said."""
 
-_PING = re.compile(r"<(?=@[UWB][A-Z0-9]|#[CGD][A-Z0-9]|!(?i:subteam|here|channel|everyone|group)\b)")
+_PING = re.compile(
+    r"<(?=@[UWB][A-Z0-9]|#[CGD][A-Z0-9]|!(?i:subteam|here|channel|everyone|group|date)\b)"
+    r"|(?<![\w.+-])@(?=(?i:here|channel|everyone)\b)"
+)
 _INVISIBLE = "\u200b"
 _FENCE = re.compile(r"[ \t]*(`{3,}(?=[^`]*$)|~{3,})")
 _NOTHING = "…"
@@ -37,7 +41,7 @@ def format_markdown(markdown: str, *, limit: int = MARKDOWN_LIMIT) -> tuple[Part
 
 
 def _harmless(markdown: str) -> str:
-    return _PING.sub(f"<{_INVISIBLE}", markdown)
+    return _PING.sub(rf"\g<0>{_INVISIBLE}", markdown)
 
 
 @dataclass(frozen=True, slots=True)

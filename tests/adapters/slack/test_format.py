@@ -98,7 +98,21 @@ def test_the_limit_counts_utf_16_units() -> None:
 
 
 @pytest.mark.parametrize(
-    "ping", ["<!channel>", "<!here>", "<!everyone>", "<!HERE>", "<@U123>", "<@W1|ana>", "<#C1>", "<!subteam^S1|@team>"]
+    "ping",
+    [
+        "<!channel>",
+        "<!here>",
+        "<!everyone>",
+        "<!HERE>",
+        "<@U123>",
+        "<@W1|ana>",
+        "<#C1>",
+        "<!subteam^S1|@team>",
+        "<!date^1^{date}^https://evil.example|today>",
+        "@channel",
+        "@here",
+        "@Everyone",
+    ],
 )
 @pytest.mark.parametrize("around", ["{}", "`{}`", "```\n{}\n```", "a {} b", "\\{}", "<{}>", "> {}"])
 def test_nobody_is_pinged(ping: str, around: str) -> None:
@@ -119,6 +133,8 @@ def test_nobody_is_pinged(ping: str, around: str) -> None:
         "a <@ b",
         "<!hereditary>",
         "<#if x>",
+        "a@here.example",
+        "@hereditary",
     ],
 )
 def test_other_code_is_untouched(code: str) -> None:
