@@ -40,9 +40,7 @@ def read_html(content: bytes) -> Content:
     Raises:
         UnreadableDocument: not text.
     """
-    declared = _CHARSET.search(content[:4096])
-    name = next((group for group in declared.groups() if group), b"") if declared else b""
-    tree = LexborHTMLParser(decode(content, name.decode("ascii", "ignore")).replace(_CODE_MARK, ""))
+    tree = _tree(content)
     title = tree.css_first("title")
     head = " ".join(title.text().split()) if title is not None else ""
     url = _attribute(tree, "link[rel=canonical]", "href") or _attribute(tree, 'meta[property="og:url"]', "content")
@@ -53,6 +51,21 @@ def read_html(content: bytes) -> Content:
     if root is not None:
         walk.children(root, 0)
     return Content(parts=walk.finished().finished(), title=head, url=url)
+
+
+def links(content: bytes) -> list[tuple[str, str]]:
+    """(address as it is written, text) of each link of a page, in order.
+
+    Raises:
+        UnreadableDocument: not text.
+    """
+    return [(node.attributes.get("href") or "", _inline(node)) for node in _tree(content).css("a[href]")]
+
+
+def _tree(content: bytes) -> LexborHTMLParser:
+    declared = _CHARSET.search(content[:4096])
+    name = next((group for group in declared.groups() if group), b"") if declared else b""
+    return LexborHTMLParser(decode(content, name.decode("ascii", "ignore")).replace(_CODE_MARK, ""))
 
 
 def _attribute(tree: LexborHTMLParser, selector: str, name: str) -> str:
