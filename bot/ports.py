@@ -250,6 +250,13 @@ class Answers(Protocol):
         """The leader has no answer to share: all who wait ask for themselves."""
 
 
+class Shown(Protocol):
+    """Which stored answer a message of ours shows."""
+
+    async def key_of(self, place: PlaceId, message: SentId) -> AnswerKey | None:
+        """Where it is stored; None if the message shows none."""
+
+
 # --- the model ------------------------------------------------------------------------------------------------
 
 
@@ -281,8 +288,12 @@ class Completion:
 class Model(Protocol):
     """A chat model, or None in the composition where none is configured."""
 
-    async def complete(self, messages: Sequence[ModelMessage]) -> Completion:
+    async def complete(self, messages: Sequence[ModelMessage], *, max_tokens: int | None = None) -> Completion:
         """Ask the model.
+
+        Args:
+            messages: the request.
+            max_tokens: where the answer is cut; None: where the configuration says.
 
         Raises:
             ModelUnavailable: no whole answer within the deadline and the retries.

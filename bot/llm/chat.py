@@ -101,16 +101,22 @@ class ChatModel:
     def __repr__(self) -> str:
         return f"ChatModel({self._provider.where})"
 
-    async def complete(self, messages: Sequence[ModelMessage]) -> Completion:
+    async def complete(self, messages: Sequence[ModelMessage], *, max_tokens: int | None = None) -> Completion:
         """Ask the model. Cancelling it closes the connection; the server may still count the tokens.
+
+        Args:
+            messages: the request.
+            max_tokens: the server cuts the answer there; None: at `max_output_tokens`. A model that reasons first
+                may have said nothing by then, which is an empty answer.
 
         Raises:
             ModelUnavailable: no whole answer within the deadline and the retries, or an empty one. The text says which
                 model, where and what, and nothing of what was asked.
         """
         wire = [_on_the_wire(message) for message in messages]
+        limit = self._max_output_tokens if max_tokens is None else max_tokens
         try:
-            return await self._provider.call(lambda client: self._ask(client, wire))
+            return await self._provider.call(lambda client: self._ask(client, wire, limit))
         except ProviderFailed as failure:
             raise ModelUnavailable(str(failure)) from None
 
@@ -118,14 +124,14 @@ class ChatModel:
         """Close the connections."""
         await self._provider.close()
 
-    async def _ask(self, client: AsyncOpenAI, wire: list[dict[str, str]]) -> Completion:
+    async def _ask(self, client: AsyncOpenAI, wire: list[dict[str, str]], limit: int) -> Completion:
         asks_usage, new_limit = self._asks_usage, self._new_limit
         try:
-            completion = await self._stream(client, wire, asks_usage=asks_usage, new_limit=new_limit)
+            completion = await self._stream(client, wire, limit, asks_usage=asks_usage, new_limit=new_limit)
         except (BadRequestError, UnprocessableEntityError) as error:
             # Not a retry of a failure: the same question in the server's own dialect.
             asks_usage, new_limit = self._other_dialect(error, asks_usage=asks_usage, new_limit=new_limit)
-            completion = await self._stream(client, wire, asks_usage=asks_usage, new_limit=new_limit)
+            completion = await self._stream(client, wire, limit, asks_usage=asks_usage, new_limit=new_limit)
         self._asks_usage, self._new_limit, self._usage_known = asks_usage, new_limit, True
         return completion
 
@@ -141,7 +147,7 @@ class ChatModel:
         raise error
 
     async def _stream(
-        self, client: AsyncOpenAI, wire: list[dict[str, str]], *, asks_usage: bool, new_limit: bool
+        self, client: AsyncOpenAI, wire: list[dict[str, str]], limit: int, *, asks_usage: bool, new_limit: bool
     ) -> Completion:
         """One request, through the library's connection but past its typed layer.
 
@@ -150,7 +156,7 @@ class ChatModel:
         """
         received = _Received()
         body: dict[str, object] = {"model": self._model, "messages": wire, "stream": True}
-        body["max_completion_tokens" if new_limit else "max_tokens"] = self._max_output_tokens
+        body["max_completion_tokens" if new_limit else "max_tokens"] = limit
         if asks_usage:
             body["stream_options"] = {"include_usage": True}
         stream = await client.post(

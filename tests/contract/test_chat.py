@@ -95,6 +95,16 @@ async def test_an_answer_is_streamed_and_handed_over_whole(server: OpenAiServer,
     ]
 
 
+async def test_one_request_may_have_a_limit_of_its_own(server: OpenAiServer, chat: MakeChat) -> None:
+    """The next is cut where all others are."""
+    model = chat(server)
+
+    await model.complete(ASK, max_tokens=7)
+    await model.complete(ASK)
+
+    assert [body["max_tokens"] for body in server.chats] == [7, 50]
+
+
 @pytest.mark.skipif(validator("CreateChatCompletionRequest") is None, reason="shared data absent")
 async def test_requests_match_the_published_contract(server: OpenAiServer, chat: MakeChat) -> None:
     """The server holds each body against the published schema; it also finds what is wrong with a bad one."""

@@ -123,7 +123,7 @@ class FakeModel:
     complete_answer: bool = True
     asked: list[list[ModelMessage]] = field(default_factory=list)
 
-    async def complete(self, messages: Sequence[ModelMessage]) -> Completion:
+    async def complete(self, messages: Sequence[ModelMessage], *, max_tokens: int | None = None) -> Completion:
         """The answer."""
         self.asked.append(list(messages))
         if self.says is None:
