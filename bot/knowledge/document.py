@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Literal
 
 from bot.message import Language
@@ -68,7 +68,6 @@ class DocumentRecord:
         sha256: of the file, hexadecimal.
         title: for listings.
         passages: how many.
-        embedder: whose index they are in.
         origins: origin → the path it was found under. A document whose last origin goes is removed.
     """
 
@@ -76,7 +75,6 @@ class DocumentRecord:
     sha256: str
     title: str
     passages: int
-    embedder: str
     origins: Mapping[Origin, str]
 
     def to_json(self) -> str:
@@ -85,10 +83,11 @@ class DocumentRecord:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> DocumentRecord:
-        """The inverse of `to_json`.
+        """The inverse of `to_json`; what another version of ours wrote beside it is passed over.
 
         Raises:
             ValueError: not JSON.
             TypeError: not the record of a document.
         """
-        return cls(**json.loads(text))
+        known = {each.name for each in fields(cls)}
+        return cls(**{name: value for name, value in json.loads(text).items() if name in known})

@@ -45,7 +45,7 @@ class Shelf(Protocol):
         ...
 
     async def ensure_index(self) -> None:
-        """Make the index if need be, and wait until it is ready for writing."""
+        """Make the index of our embedder the one that is searched, and wait until it is ready for writing."""
         ...
 
     async def documents(self) -> dict[str, DocumentRecord]:
@@ -76,8 +76,8 @@ class Shelf(Protocol):
         """Make ranking forget deleted passages."""
         ...
 
-    async def drop_other_embedders(self) -> int:
-        """Delete other embedders' indexes and passages; how many indexes."""
+    async def settle_index(self) -> None:
+        """Change over to the kind of index that fits the number of passages."""
         ...
 
 
@@ -102,7 +102,7 @@ class Summary:
 
     Attributes:
         added: were not there.
-        changed: have another content than before, or another embedder.
+        changed: have another content than before.
         unchanged: as they were.
         removed: are out.
         failed: (path, reason) could not be read; the rest went on.
@@ -159,8 +159,6 @@ class Ingest:
         async with self._passages.exclusive(wait=self._wait_for_others):
             await self._passages.ensure_index()
             known = await self._passages.documents()
-            if all(record.embedder == self._embedder.name for record in known.values()):
-                await self._passages.drop_other_embedders()
             swept = await self._passages.sweep()
             found = await walk(paths)
             if origin == "cli":
@@ -172,6 +170,7 @@ class Ingest:
             await self._take_out(found, origin, known, summary)
             if swept or summary.changed or summary.removed:
                 await self._passages.renew_statistics()
+            await self._passages.settle_index()
         return summary
 
     async def _take_in(self, file: FoundFile, origin: Origin, known: DocumentRecord | None, summary: Summary) -> None:
@@ -179,7 +178,7 @@ class Ingest:
             content = await read_bytes(file.path)
             version = version_of(content)
             origins = {**(known.origins if known else {}), origin: file.root}
-            if known and known.version == version and known.embedder == self._embedder.name:
+            if known and known.version == version:
                 if known.origins != origins:
                     await self._passages.switch(file.name, replace(known, origins=origins))
                 summary.unchanged.append(file.name)
@@ -197,7 +196,6 @@ class Ingest:
             sha256=sha256(content).hexdigest(),
             title=document.title,
             passages=len(pieces),
-            embedder=self._embedder.name,
             origins=origins,
         )
         # The second round is for the case that our lock had passed on and the other run deleted what we wrote.

@@ -13,10 +13,9 @@ and change, instead of the whole list with each question).
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
-from hashlib import sha256
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
@@ -28,9 +27,11 @@ from bot.message import Language
 from bot.ports import Embedder, Found
 from bot.store import keys
 from bot.store.client import translated
-from bot.store.passages_index import Command, PassageIndex, Row, is_missing_index, rows
+from bot.store.passages_index import Command, Kind, Row, is_missing_index, rows
 from bot.store.passages_lock import ingest_lock
+from bot.store.passages_move import embed_anew
 from bot.store.passages_rank import best, merged
+from bot.store.passages_serving import ServedIndex, Serving, State, document_id
 from bot.store.scripts import Scripts
 
 log = logging.getLogger(__name__)
@@ -52,27 +53,42 @@ HashValue = bytes | bytearray | memoryview | str | int | float
 
 
 class Passages:
-    """One knowledge base in one Redis. Implements `bot.ports.Knowledge`.
+    """One knowledge base in one Redis. Implements the search of `bot.ports.Knowledge` for it.
 
     Args:
         redis: a bytes client, RESP3 (see `bot.store.client.connect`).
-        embedder: makes vectors of questions; its name chooses the index.
+        embedder: what new passages are embedded with; ingest sees to it that its index comes to be the served one.
         kb: name of the knowledge base.
         max_cosine_distance: [0, 2], lower is stricter: a passage farther away is found only by strong words.
+        recipe: how `embedder` is made, written beside its index; no secret in it.
+        made_by: makes an embedder from such a recipe, quickly the second time; None if it cannot. Used while the index
+            of another embedder is served; without it, words alone decide meanwhile.
+        flat_up_to: more passages than this are searched by a graph; None: never, however many there are.
     """
 
-    def __init__(self, redis: Redis, embedder: Embedder, *, max_cosine_distance: float, kb: str = "main") -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        embedder: Embedder,
+        *,
+        max_cosine_distance: float,
+        kb: str = "main",
+        recipe: str = "",
+        made_by: Callable[[str], Awaitable[Embedder | None]] | None = None,
+        flat_up_to: int | None = None,
+    ) -> None:
         self._redis = redis
         self._embedder = embedder
         self._max_cosine_distance = max_cosine_distance
+        self._recipe = recipe
+        self._made_by = made_by
+        self._flat_up_to = flat_up_to
         self._scripts = Scripts(redis)
-        self._index = PassageIndex(redis, kb=kb, embedder=embedder.name, dimensions=embedder.dimensions)
-        self._epoch_key = f"{keys.kb(kb)}:epoch"
-        self._documents_key = f"{keys.kb(kb)}:documents"
+        self._served = ServedIndex(redis, kb=kb)
+        self._index = self._served.index(self._own("flat"))
         self._passages_prefix = f"{keys.kb(kb)}:p:"
         self._lock_key = f"{keys.kb(kb)}:ingest"
-        self._current_at = -1
-        self._current: Mapping[str, str] = {}
+        self._state: State | None = None
 
     # --- searching ------------------------------------------------------------------------------------------------
 
@@ -87,6 +103,9 @@ class Passages:
             language: of the asker.
             k: at most so many.
 
+        Returns:
+            Also the question's vector, if the index of the configured embedder is the one that was searched.
+
         Raises:
             StoreUnavailable: Redis did not answer.
         """
@@ -94,82 +113,118 @@ class Passages:
         if not says_something(question):
             return Found(passages=(), epoch=await self.epoch())
         tokens = query_tokens(question)
-        commands = self._searches(await self._vector(question), tokens, max(CANDIDATES, CANDIDATES_PER_PASSAGE * k))
+        count = max(CANDIDATES, CANDIDATES_PER_PASSAGE * k)
+        vectors: dict[str, bytes | None] = {}
+        state = self._state if self._state is not None and self._state.serving else await self._read_state()
+        nearest: Sequence[Row] = ()
+        sharing: Sequence[Row] = ()
         for _ in range(SEARCH_ATTEMPTS):
-            epoch, nearest, sharing = await self._ask(commands)
-            # A change between the search and this line: what was found may be of neither state. Search again.
-            if await self._know_current(epoch):
+            serving = state.serving
+            if serving is None:
+                return Found(passages=(), epoch=state.epoch)
+            if serving.embedder not in vectors:
+                vectors[serving.embedder] = await self._vector(question, serving)
+            commands = self._searches(serving, vectors[serving.embedder], tokens, count)
+            epoch, nearest, sharing, whole = await self._ask(commands)
+            if whole and epoch == state.epoch:
+                break
+            # Something changed, before the search or while it ran: what was found may be of neither state.
+            before, state = state, await self._read_state()
+            if state.epoch == epoch and state.serving == serving and (whole or state == before):
                 break
         passages = best(
-            merged(self._visible(nearest), self._visible(sharing)),
+            merged(self._visible(nearest, state), self._visible(sharing, state)),
             question_tokens=tokens,
             language=language,
             max_cosine_distance=self._max_cosine_distance,
             k=k,
         )
-        return Found(passages=passages, epoch=epoch)
+        return Found(passages=passages, epoch=epoch, vector=vectors.get(self._embedder.name))
 
     async def epoch(self) -> int:
         """How often any document has changed; 0 for a knowledge base that never had one."""
         with translated("read the epoch"):
-            return int(await self._redis.get(self._epoch_key) or 0)
+            return int(await self._redis.get(self._served.epoch_key) or 0)
 
-    async def _vector(self, question: str) -> bytes | None:
+    async def _vector(self, question: str, serving: Serving) -> bytes | None:
         try:
-            return (await self._embedder.embed([question]))[0]
+            if serving.embedder == self._embedder.name:
+                return (await self._embedder.embed([question]))[0]
+            other = await self._made_by(serving.recipe) if self._made_by is not None else None
+            if other is None or other.name != serving.embedder:
+                log.warning("searching by words alone: the vectors are of %s, which is not at hand", serving.embedder)
+                return None
+            return (await other.embed([question]))[0]
         except EmbeddingUnavailable as error:
             log.warning("searching by words alone: %s", error)
             return None
 
-    def _searches(self, vector: bytes | None, tokens: Sequence[str], count: int) -> tuple[Command | None, ...]:
-        nearest = self._index.nearest(vector, count) if vector is not None else None
-        return nearest, self._index.sharing(tokens, count) if tokens else None
+    def _searches(
+        self, serving: Serving, vector: bytes | None, tokens: Sequence[str], count: int
+    ) -> tuple[Command | None, ...]:
+        index = self._served.index(serving)
+        nearest = index.nearest(vector, count) if vector is not None else None
+        return nearest, index.sharing(tokens, count) if tokens else None
 
-    async def _ask(self, commands: Sequence[Command | None]) -> tuple[int, list[Row], list[Row]]:
+    async def _ask(self, commands: Sequence[Command | None]) -> tuple[int, list[Row], list[Row], bool]:
         """Epoch first, then the searches, in one round trip: a change in between makes the epoch too old, not too new.
 
-        No transaction: searches inside one are refused by some deployments.
+        No transaction: searches inside one are refused by some deployments. The last element is False if an index was
+        not there.
         """
         pipeline = self._redis.pipeline(transaction=False)
-        pipeline.get(self._epoch_key)
+        pipeline.get(self._served.epoch_key)
         for command in commands:
             if command is not None:
                 pipeline.execute_command(*command)
+        whole = True
         with translated("search the passages"):
             replies = await pipeline.execute(raise_on_error=False)
             for reply in replies:
-                if isinstance(reply, Exception) and not (isinstance(reply, ResponseError) and is_missing_index(reply)):
-                    raise reply
+                if isinstance(reply, Exception):
+                    if not (isinstance(reply, ResponseError) and is_missing_index(reply)):
+                        raise reply
+                    whole = False
         found = iter(replies[1:])
         nearest, sharing = (_rows_or_none(next(found)) if command is not None else [] for command in commands)
-        return int(replies[0] or 0), nearest, sharing
+        return int(replies[0] or 0), nearest, sharing, whole
 
-    async def _know_current(self, epoch: int) -> bool:
-        """Make sure that the remembered versions are those of this epoch; False if it is past already."""
-        if self._current_at != epoch:
-            pipeline = self._redis.pipeline(transaction=True)
-            pipeline.get(self._epoch_key)
-            pipeline.hgetall(self._documents_key)
-            with translated("read the current versions"):
-                now, documents = await pipeline.execute()
-            current = {
-                document_id(_text(path)): DocumentRecord.from_json(record).version for path, record in documents.items()
-            }
-            self._current_at, self._current = int(now or 0), current
-        return self._current_at == epoch
+    async def _read_state(self) -> State:
+        self._state = await self._served.state()
+        return self._state
 
-    def _visible(self, found: Sequence[Row]) -> list[Row]:
-        return [row for row in found if self._current.get(row.fields["document"]) == row.fields["version"]]
+    def _visible(self, found: Sequence[Row], state: State) -> list[Row]:
+        return [row for row in found if state.versions.get(row.fields["document"]) == row.fields["version"]]
 
     # --- writing, for ingest ----------------------------------------------------------------------------------------
 
     async def ensure_index(self) -> None:
-        """Make the index if it is not there; see `PassageIndex.ensure`.
+        """Make the index of our embedder the one that is served, and wait until it is ready for writing.
+
+        In a new knowledge base it is made. Where another embedder's is served, all passages are embedded anew beside
+        it, from what is in Redis, which takes minutes for thousands; readers search the old one until the new one is
+        complete. Broken off, it goes on from there the next time.
 
         Raises:
             StoreUnavailable: Redis refused or took too long.
+            EmbeddingUnavailable: our embedder has no vectors now.
         """
-        await self._index.ensure()
+        serving = (await self._read_state()).serving
+        is_ours = serving is not None and serving.embedder == self._embedder.name
+        await self._move_to(serving.kind if serving is not None and is_ours else await self._fitting_kind())
+
+    async def settle_index(self) -> None:
+        """After an ingest: change over to the kind of index that fits the number of passages, if it is another.
+
+        It is built beside the served one, from passages that are there; Redis goes on answering meanwhile.
+
+        Raises:
+            StoreUnavailable: Redis refused or took too long; the served index stays.
+        """
+        kind = await self._fitting_kind()
+        if kind != self._index.kind:
+            log.info("knowledge: changing over to an index of kind %s", kind)
+            await self._move_to(kind)
 
     async def documents(self) -> dict[str, DocumentRecord]:
         """All documents by path. One round trip.
@@ -178,7 +233,7 @@ class Passages:
             StoreUnavailable: Redis did not answer.
         """
         with translated("list the documents"):
-            records = await self._redis.hgetall(self._documents_key)
+            records = await self._redis.hgetall(self._served.documents_key)
         return {_text(path): DocumentRecord.from_json(record) for path, record in records.items()}
 
     async def missing(self, path: str, record: DocumentRecord) -> list[int]:
@@ -221,12 +276,10 @@ class Passages:
             StoreUnavailable: nothing is certain; the same call again sets it right.
         """
         passage_keys = self._passage_keys(path, record)
-        state, before = await self._run_switch(path, record.to_json(), record.version, record.embedder, passage_keys)
+        state, before = await self._run_switch(path, record.to_json(), record.version, passage_keys)
         if state == b"switched" and before:
             old = DocumentRecord.from_json(before)
-            # Another embedder's index stays whole for those who still search it, until it is dropped as a whole.
-            if old.embedder == record.embedder:
-                await self._drop(path, old)
+            await self._drop(path, old.version, self._passage_keys(path, old))
         return state != b"incomplete"
 
     async def remove(self, path: str) -> bool:
@@ -235,9 +288,10 @@ class Passages:
         Raises:
             StoreUnavailable: nothing is certain; the same call again sets it right.
         """
-        state, before = await self._run_switch(path, "", "", "", [])
+        state, before = await self._run_switch(path, "", "", [])
         if before:
-            await self._drop(path, DocumentRecord.from_json(before))
+            old = DocumentRecord.from_json(before)
+            await self._drop(path, old.version, self._passage_keys(path, old))
         return state == b"switched"
 
     async def sweep(self) -> int:
@@ -252,7 +306,7 @@ class Passages:
             left = await self._index.of_version(document, version)
             if left:
                 passage_keys = [row.key for row in left]
-                dropped += await self._drop_keys(left[0].fields["path"], version, self._embedder.name, passage_keys)
+                dropped += await self._drop(left[0].fields["path"], version, passage_keys)
         return dropped
 
     async def renew_statistics(self) -> None:
@@ -272,45 +326,60 @@ class Passages:
         """
         return ingest_lock(self._redis, self._lock_key, wait=wait)
 
-    async def drop_other_embedders(self) -> int:
-        """Delete the indexes and passages of all other embedders; returns how many indexes.
+    def _own(self, kind: Kind) -> Serving:
+        embedder = self._embedder
+        return Serving(embedder=embedder.name, dimensions=embedder.dimensions, kind=kind, recipe=self._recipe)
 
-        Only for when every document has been switched to this one.
+    async def _fitting_kind(self) -> Kind:
+        if self._flat_up_to is None:
+            return "flat"
+        count = sum(record.passages for record in (await self.documents()).values())
+        return "hnsw" if count > self._flat_up_to else "flat"
 
-        Raises:
-            StoreUnavailable: some may be left.
-        """
-        return await self._index.drop_others()
+    async def _move_to(self, kind: Kind) -> None:
+        target = self._own(kind)
+        self._index = self._served.index(target)
+        await self._index.ensure()
+        while True:
+            state = await self._read_state()
+            if state.serving is not None and state.serving.embedder != target.embedder:
+                await self._embed_anew(state, state.serving.embedder)
+            # Refused if a document changed meanwhile, our lock having passed on: then the rest is done, too.
+            if await self._served.serve(target, complete_at=state.epoch):
+                break
+        await self._index.drop_others()
 
-    def _passage_keys(self, path: str, record: DocumentRecord) -> list[str]:
-        prefix = f"{self._passages_prefix}{record.embedder}:{document_id(path)}:{record.version}"
+    async def _embed_anew(self, state: State, other: str) -> None:
+        count = sum(record.passages for record in state.documents.values())
+        log.info("knowledge: %d passages of %s are embedded anew by %s", count, other, self._embedder.name)
+        for path, record in state.documents.items():
+            there, ours = self._passage_keys(path, record, other), self._passage_keys(path, record)
+            pairs = [(there[number], ours[number]) for number in await self.missing(path, record)]
+            await embed_anew(self._redis, self._embedder, pairs)
+
+    def _passage_keys(self, path: str, record: DocumentRecord, embedder: str | None = None) -> list[str]:
+        prefix = f"{self._passages_prefix}{embedder or self._embedder.name}:{document_id(path)}:{record.version}"
         return [f"{prefix}:{number}" for number in range(record.passages)]
 
     async def _run_switch(
-        self, path: str, record: str, version: str, embedder: str, passage_keys: Sequence[str]
+        self, path: str, record: str, version: str, passage_keys: Sequence[str]
     ) -> tuple[bytes, bytes]:
-        script_keys = [self._documents_key, self._epoch_key, *passage_keys]
-        reply = await self._scripts.run("switch_document", script_keys, path, record, version, embedder)
+        served = self._served
+        script_keys = [served.documents_key, served.epoch_key, served.serving_key, *passage_keys]
+        reply = await self._scripts.run("switch_document", script_keys, path, record, version, self._embedder.name)
         if not isinstance(reply, list):
             raise StoreUnavailable("switch_document replied in another shape")
         state, before = reply
         return state, before
 
-    async def _drop(self, path: str, record: DocumentRecord) -> None:
-        await self._drop_keys(path, record.version, record.embedder, self._passage_keys(path, record))
-
-    async def _drop_keys(self, path: str, version: str, embedder: str, passage_keys: Sequence[str]) -> int:
+    async def _drop(self, path: str, version: str, passage_keys: Sequence[str]) -> int:
         dropped = 0
         for start in range(0, len(passage_keys), WRITE_BATCH):
-            script_keys = [self._documents_key, *passage_keys[start : start + WRITE_BATCH]]
-            reply = await self._scripts.run("drop_passages", script_keys, path, version, embedder)
+            batch = passage_keys[start : start + WRITE_BATCH]
+            script_keys = [self._served.documents_key, self._served.serving_key, *batch]
+            reply = await self._scripts.run("drop_passages", script_keys, path, version, self._embedder.name)
             dropped += reply if isinstance(reply, int) else 0
         return dropped
-
-
-def document_id(path: str) -> str:
-    """A document's name in keys and tags: 16 hexadecimal digits of the SHA-256 of its path."""
-    return sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def _text(name: bytes | str) -> str:

