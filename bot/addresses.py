@@ -14,14 +14,17 @@ _NOT_IN_HOST = r"""\s/?#<>"'`()\[\]{}|\\，。；：！？、（）《》「」�
 _PATH = r"(?:[/?#][!#-;=?-\[\]-_a-z{-~]*+)?"
 """ASCII alone: Chinese text goes on right behind an address, without a space."""
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_TOP = r"(?:[a-z]{2,24}|[A-Z]{2,24}|xn--[a-z0-9-]{1,59})"
+_TOP = r"(?:[a-z]{2}|[A-Z]{2}|xn--)[A-Za-z0-9_.-]*+(?!@[A-Za-z0-9-]{1,63}\.[A-Za-z0-9])"
+"""Anything like a top-level domain, for there are some 1,500; `Word.Word` is a missing space. Not a mailbox's name."""
 
 ADDRESS = re.compile(
     rf"[A-Za-z][A-Za-z0-9+.-]{{0,30}}://[^{_NOT_IN_HOST}]*+{_PATH}"
-    rf"|(?<![A-Za-z0-9@._-])(?<!(?<!/)/)(?:{_LABEL}\.)+{_TOP}(?![A-Za-z0-9_(-]|\.[A-Za-z0-9_-])(?::\d{{1,5}}\b)?{_PATH}"
+    rf"|(?i:www\.)[A-Za-z0-9_.-]++{_PATH}"
+    rf"|(?<![A-Za-z0-9@])(?<![A-Za-z0-9._~-]/)(?:[A-Za-z0-9._~-]*/)*?"
+    rf"(?:{_LABEL}\.)+{_TOP}(?::\d{{1,5}}\b)?{_PATH}"
 )
 """With any scheme, or a bare host (`bank.example/fees`), which chat apps make links of too. File names such as
-`README.md` count: they look the same. A match may end in punctuation that belongs to the sentence: see `trimmed`."""
+`docs/README.md` count: they look the same. A match may end in punctuation of the sentence: see `trimmed`."""
 
 
 def trimmed(address: str) -> str:

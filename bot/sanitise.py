@@ -42,7 +42,7 @@ def addresses_outside_code(markdown: str) -> str:
 _FENCE = re.compile(
     r"(?P<before>[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*[ \t]*)(?P<fence>`{3,}(?=[^`]*$)|~{3,})(?P<info>.*)"
 )
-_INFO = re.compile(r"[ \t]*([\w+#.-]{0,30})")
+_INFO = re.compile(r"[ \t]*([\w+#-]{0,30})")
 
 
 def _parts(lines: list[str]) -> Iterator[tuple[bool, str]]:
@@ -101,13 +101,27 @@ _LONELY_TICK = "\u02cb"
 """Shown for a backtick that is no code's: it looks like one and opens nothing."""
 
 
+_START, _END, _LINK = "\x02\x03\x04"
+"""Around code and before links while a text is put together; `visible` leaves none in what comes in."""
+
+
+def _code(span: str) -> str:
+    return f"{_START}{span}{_END}"
+
+
 def _text(text: str, known: frozenset[str]) -> str:
     pieces = []
     end = 0
     for match in _INLINE_CODE.finditer(text):
-        pieces += [_words(text[end : match.start()], known), match[0]]
+        pieces += [_words(text[end : match.start()], known), _code(match[0])]
         end = match.end()
-    return "".join([*pieces, _words(text[end:], known)])
+    return _joined("".join([*pieces, _words(text[end:], known)]))
+
+
+def _joined(text: str) -> str:
+    """With a space where two pieces would be read as one: ticks that touch, a backslash or a `!` before ours."""
+    text = re.sub(rf"{_END}(?={_START})|(?<=\\)(?={_START})|(?<=[!\\])(?={_LINK})", " ", text)
+    return re.sub(f"[{_START}{_END}{_LINK}]", "", text)
 
 
 _WRITTEN_OTHERWISE = re.compile(
@@ -145,8 +159,9 @@ _TOKEN = re.compile(
     | (?P<bangs>!*)\[(?P<label>(?:\\[^\n]|[^\[\]\\\n]){0,500})\]
       \([ ]*(?P<target><[^<>\n]{0,2000}>|[^\s()<>]{0,2000}(?:\([^\s()<>]{0,500}\)[^\s()<>]{0,500})?)
       (?:[ ]+(?:"[^"\n]{0,500}"|'[^'\n]{0,500}'|\([^()\n]{0,500}\)))?[ ]*\)
-    | (?P<seam>\])(?=\()                                                # of a link that is none of the above
-    | (?P<definition>^[ \t>]*\[(?!\^?\d{1,2}\])[^\[\]\n]{1,500}\])(?=:) # `[name]: …` would make links elsewhere
+    | (?P<seam>\])(?=\()                                          # of a link that is none of the above
+    | (?P<reference>(?<!\[\d)(?<!\[\d\d)(?<!\[\^\d)(?<!\[\^\d\d)\]  # `[name]: …` would make links elsewhere,
+      |^(?![ ]{0,3}\[)[ \t>*+\-\d.)]*\[\^?\d{1,2}\])(?=:)           # `[1]: …` of our marks
     | <(?P<between>[A-Za-z][A-Za-z0-9+.-]{1,30}:[^\s<>]{0,2000})>
     | (?P<tag><(?=[A-Za-z/!?]))
     | (?P<address>(?-x:"""
@@ -165,7 +180,7 @@ def _words(text: str, known: frozenset[str]) -> str:
 def _token(match: re.Match[str], known: frozenset[str]) -> str:
     if match["label"] is not None:
         return _link(match, known)
-    if match["seam"] or match["definition"]:
+    if match["seam"] or match["reference"]:
         return match[0] + " "
     if match["between"]:
         return _address(match["between"], known, in_brackets=True)
@@ -174,17 +189,17 @@ def _token(match: re.Match[str], known: frozenset[str]) -> str:
     if match["address"]:
         address = trimmed(match["address"])
         return _address(address, known) + match["address"][len(address) :]
-    return f"`{match['call']}`" if match["call"] else match[0]
+    return _code(f"`{match['call']}`") if match["call"] else match[0]
 
 
 def _address(address: str, known: frozenset[str], *, in_brackets: bool = False) -> str:
     if not is_known(address, known):
-        return f"`{address.removeprefix('mailto:')}`"
+        return _code(f"`{address.removeprefix('mailto:')}`")
     if in_brackets or has_scheme(address):
-        return f"<{address}>"
+        return f"{_LINK}<{address}>"
     # A file's name stays as it is; who writes `www.` or a path means the web.
-    web = address.lower().startswith("www.") or "/" in address
-    return f"[{address}](https://{_target(address)})" if web else address
+    web = address.lower().startswith("www.") or ("/" in address and re.search(r"\w\.\w", host_of(address)))
+    return f"{_LINK}[{address}](https://{_target(address)})" if web else address
 
 
 def _link(match: re.Match[str], known: frozenset[str]) -> str:
@@ -198,15 +213,16 @@ def _link(match: re.Match[str], known: frozenset[str]) -> str:
         mail = target.removeprefix("mailto:")
         return before + (f"{shown} ({mail})" if target.startswith("mailto:") and mail not in label else shown)
     if not is_known(target, known):
-        return before + (shown if not target.lower().startswith("http") else f"{shown} (`{_one_word(target)}`)".strip())
+        aside = f" ({_code(f'`{_one_word(target)}`')})" if target.lower().startswith("http") else ""
+        return before + (shown + aside).lstrip()
     if re.fullmatch(r"\W*\d{0,2}\W*", label):
         # Nothing, or what would look like one of our marks.
-        return before + (f"[{label}] " if re.fullmatch(r"\^?\d{1,2}", label) else "") + f"<{_one_word(target)}>"
+        return before + (f"[{label}] " if re.fullmatch(r"\^?\d{1,2}", label) else "") + f"{_LINK}<{_one_word(target)}>"
     if ADDRESS.search(_plainly(label)):
-        return before + f"<{_one_word(target)}>"
+        return before + f"{_LINK}<{_one_word(target)}>"
     host = host_of(target)
     is_odd = not host.isascii() or "xn--" in host
-    return before + (f"{shown} (<{_one_word(target)}>)" if is_odd else f"[{shown}]({_target(target)})")
+    return before + (f"{shown} ({_LINK}<{_one_word(target)}>)" if is_odd else f"{_LINK}[{shown}]({_target(target)})")
 
 
 def _one_word(target: str) -> str:

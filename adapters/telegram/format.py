@@ -42,9 +42,9 @@ def format_markdown(markdown: str) -> tuple[Part, ...]:
     try:
         text, entities = _converted(source)
     except Exception:  # noqa: BLE001 - a formatter's defect must not cost the person the answer
-        text, entities = source, []
+        text, entities = source, quieted(source, [])
     if source.strip() and not text.strip():
-        text, entities = source, []
+        text, entities = source, quieted(source, [])
     parts = tuple(Part(text=piece, entities=tuple(styles)) for piece, styles in split(text, entities) if _shows(piece))
     return parts or (Part(text=NOTHING),)
 

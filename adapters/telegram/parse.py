@@ -15,9 +15,12 @@ from typing import cast
 
 from adapters.telegram.words import Words, read_words
 from bot.errors import MalformedEvent
-from bot.message import Attachment, Command, Conversation, Incoming, MessageId, ReplyTo
+from bot.message import Attachment, Command, Conversation, Incoming, MessageId, ReplyTo, SentId
 
 Record = Mapping[str, object]
+
+KINDS = ("message", "message_reaction")
+"""The updates we ask for."""
 
 _NO_PERSONS = frozenset({1087968824, 136817688, 777000})
 """Telegram's stand-ins: the anonymous group admin, the channel that writes in a group, its own service account."""
@@ -71,12 +74,46 @@ def parse(update: object, me: Me) -> Incoming | Ignored:
     """
     record = _record(update, "update")
     update_id = _integer(record, "update_id")
+    if "message_reaction" in record:
+        return _reaction(update_id, _record(record["message_reaction"], "message_reaction"), me)
     if "message" not in record:
         kinds = [kind for kind in record if kind != "update_id"]
         return Ignored(reason=f"not a new message: {str(kinds[0])[:40]}" if kinds else "empty update")
     message = _record(record["message"], "message")
     chat = _record(message.get("chat"), "chat")
     return _no_person(message, chat, me) or _from_person(update_id, message, chat, me)
+
+
+def _reaction(update_id: int, reaction: Record, me: Me) -> Incoming | Ignored:
+    """A thumb down that was not there before; whose message it is on, Telegram does not say.
+
+    Groups tell it only to bots that are admins (https://core.telegram.org/bots/api#update).
+    """
+    if "user" not in reaction:
+        return Ignored(reason="a reaction in the name of a chat")
+    if not _thumb_down(reaction.get("new_reaction")) or _thumb_down(reaction.get("old_reaction")):
+        return Ignored(reason="a reaction that asks nothing")
+    user, chat = _record(reaction["user"], "user"), _record(reaction.get("chat"), "chat")
+    if user.get("is_bot") is True:
+        return Ignored(reason="a reaction of a bot")
+    channel, who = str(_integer(chat, "id")), str(_integer(user, "id"))
+    return Incoming(
+        id=MessageId(f"telegram:{me.id}:{update_id}"),
+        conversation=Conversation(platform="telegram", workspace=str(me.id), channel=channel, thread="", user=who),
+        sent_at=_sent_at(reaction),
+        text="",
+        reply_to=ReplyTo(channel=channel, user=who, private=chat.get("type") == "private"),
+        command=Command(name="dislike", addressed=True),
+        locale=_locale(user),
+        about=SentId(str(_integer(reaction, "message_id"))),
+    )
+
+
+def _thumb_down(kinds: object) -> bool:
+    return isinstance(kinds, list) and any(
+        isinstance(kind, dict) and kind.get("type") == "emoji" and kind.get("emoji") == "\N{THUMBS DOWN SIGN}"
+        for kind in kinds
+    )
 
 
 def _no_person(message: Record, chat: Record, me: Me) -> Ignored | None:
@@ -125,7 +162,16 @@ def _from_person(update_id: int, message: Record, chat: Record, me: Me) -> Incom
         command=_command(words, message, user, me, private=private),
         attachment=attachment,
         locale=_locale(sender),
+        about=_about(message, me),
     )
+
+
+def _about(message: Record, me: Me) -> SentId | None:
+    """The message of ours that this one replies to."""
+    replied = _replied(message)
+    if replied is None or _author(replied) != me.id or not _is_integer(replied.get("message_id")):
+        return None
+    return SentId(str(replied["message_id"]))
 
 
 def _not_addressed(words: Words, message: Record, me: Me) -> Ignored | None:

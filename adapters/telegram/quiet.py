@@ -14,8 +14,9 @@ from bot.addresses import ADDRESS, trimmed
 Entity = dict[str, object]
 
 _CLICKABLE = re.compile(
-    rf"{ADDRESS.pattern}|(?<![\w@.-])(?:[\w-]+\.)+(?:[a-z]{{2,24}}|中国|中國|公司|网络|網絡|网址|рф)(?![\w-])[^\s]*"
-    r"|(?<!\w)@[A-Za-z0-9_]{2,64}"
+    rf"{ADDRESS.pattern}|(?<![\w@.-])(?:[\w-]+\.)+(?:[a-z]{{2}}|中国|中國|公司|网络|網絡|网址|рф)\S*"
+    r"|(?<!\w)@[A-Za-z0-9_]{2,64}",
+    re.IGNORECASE,
 )
 _SAFE = frozenset({"code", "pre", "text_link"})
 

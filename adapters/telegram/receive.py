@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from telegram import Bot
 from telegram.error import Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError
 
-from adapters.telegram.parse import Ignored, Me, parse
+from adapters.telegram.parse import KINDS, Ignored, Me, parse
 from bot.errors import MalformedEvent, StoreUnavailable
 from bot.message import Incoming
 from bot.ports import Gate, Meter
@@ -124,7 +124,7 @@ class TelegramReceiver:
             TelegramError, TimeoutError: no updates now.
         """
         wait_s = 0 if self._probing else self._poll_s
-        asked = {"offset": self._offset, "timeout": wait_s, "limit": 100, "allowed_updates": ["message"]}
+        asked = {"offset": self._offset, "timeout": wait_s, "limit": 100, "allowed_updates": [*KINDS]}
         async with asyncio.timeout(wait_s + 2 * ANSWER_S):
             # Spelled so that it reaches getUpdates raw: under its own name the library warns that `Bot.get_updates`
             # should be used, which fails for a whole batch when it cannot read one update of it.

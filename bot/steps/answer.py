@@ -98,8 +98,10 @@ class Answer:
         return completion
 
     def _drafted(self, turn: Turn, completion: Completion) -> Turn:
-        said = without_own_sources(harmless(completion.text, self._given(turn)))
-        text, used = cited(said, len(turn.passages))
+        given = self._given(turn)
+        said, used = cited(without_own_sources(harmless(completion.text, given)), len(turn.passages))
+        # Once more, as what closes up where a mark was taken out may be a link or a picture.
+        text = harmless(said, given)
         answer = self._draft(turn, text, self._with_sources(text, turn, used), used)
         return replace(turn, draft=answer, storable=turn.storable and completion.complete, outcome="answered")
 

@@ -1,62 +1,13 @@
-"""The page's own script, run by node on a document of a few lines: what Markdown becomes, and what it never becomes."""
+"""The page's own script: what Markdown becomes, and what it never becomes."""
 
 from __future__ import annotations
 
-import asyncio
-import json
 import re
-import shutil
 
 import pytest
 
 from adapters.web.page import load
-
-NODE = shutil.which("node")
-needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed")
-
-# Enough of a DOM to see what was built: nodes are shown as (name attributes children…), texts as JSON strings.
-DOCUMENT = """
-class Node_ {
-  constructor(name) { this.tagName = name.toUpperCase(); this.children = []; this.attributes = {}; }
-  appendChild(child) { this.children.push(child); return child; }
-  setAttribute(name, value) { this.attributes[name] = value; }
-  toString() {
-    const attributes = Object.entries(this.attributes).map(([name, value]) => `${name}=${value}`);
-    return "(" + [this.tagName.toLowerCase(), ...attributes, ...this.children.map(String)].join(" ") + ")";
-  }
-}
-class Text_ { constructor(text) { this.text = text; } toString() { return JSON.stringify(this.text); } }
-const document = { createElement: name => new Node_(name), createTextNode: text => new Text_(text) };
-"""
-SHOW = """
-const texts = JSON.parse(require("fs").readFileSync(0, "utf8"));
-console.log(JSON.stringify(texts.map(text => {
-  const body = document.createElement("body");
-  markdown(text, body);
-  return body.children.map(String).join("");
-})));
-"""
-
-
-def _scripts() -> list[str]:
-    return re.findall(r"<script>(.*?)</script>", load("page.html", name="Front Desk").html, re.DOTALL)
-
-
-async def _node(*arguments: str, given: str) -> tuple[int, str]:
-    assert NODE is not None
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(NODE, *arguments, stdin=pipe, stdout=pipe, stderr=pipe)
-    async with asyncio.timeout(30):
-        out, error = await process.communicate(given.encode())
-    return process.returncode or 0, out.decode() or error.decode()
-
-
-async def _shown(*texts: str) -> list[str]:
-    status, out = await _node("-e", DOCUMENT + _scripts()[0] + SHOW, given=json.dumps(texts))
-    assert status == 0, out
-    found: list[str] = json.loads(out)
-    return found
-
+from tests.adapters.web.script import needs_node, node, outside_texts, scripts, shown_on_page
 
 CASES = {
     "Hello": '(p "Hello")',
@@ -126,7 +77,7 @@ HOSTILE = (
 @needs_node
 async def test_what_markdown_becomes() -> None:
     """The little Markdown that answers need becomes nodes; whatever is none stays text."""
-    shown = await _shown(*CASES)
+    shown = await shown_on_page(*CASES)
 
     assert dict(zip(CASES, shown, strict=True)) == CASES
 
@@ -136,11 +87,11 @@ async def test_nothing_hostile_becomes_anything() -> None:
     """Markup stays text and only http and https become links, whatever is tried."""
     allowed = {"p", "a", "br", "code", "pre", "strong", "em", "s", "ul", "ol", "li", "blockquote", "hr"}
 
-    for shown in await _shown(*HOSTILE):
-        outside_texts = re.sub(r'"(?:[^"\\]|\\.)*"', "", shown)
-        assert set(re.findall(r"\((\w+)", outside_texts)) <= allowed
-        assert not re.search(r"href=(?!https?:)", outside_texts), shown
-        assert not re.search(r"\bon\w+=", outside_texts), shown
+    for shown in await shown_on_page(*HOSTILE):
+        built = outside_texts(shown)
+        assert set(re.findall(r"\((\w+)", built)) <= allowed
+        assert not re.search(r"href=(?!https?:)", built), shown
+        assert not re.search(r"\bon\w+=", built), shown
 
 
 @needs_node
@@ -169,7 +120,7 @@ async def test_no_text_makes_the_page_hang() -> None:
         "[`",
     )
 
-    shown = await _shown(*(piece * n for piece in pieces), "\n".join(["> " * 50 + "x"] * 200), "  " * n + "- x")
+    shown = await shown_on_page(*(piece * n for piece in pieces), "\n".join(["> " * 50 + "x"] * 200), "  " * n + "- x")
 
     assert len(shown) == len(pieces) + 2
 
@@ -178,7 +129,7 @@ async def test_no_text_makes_the_page_hang() -> None:
 @pytest.mark.parametrize("number", [0, 1])
 async def test_scripts_are_sound(number: int) -> None:
     """Both scripts of the page can be read by a JavaScript engine."""
-    status, out = await _node("--check", "-", given=_scripts()[number])
+    status, out = await node("--check", "-", given=scripts()[number])
 
     assert status == 0, out
 
@@ -187,7 +138,7 @@ def test_no_markup_is_ever_made_from_text() -> None:
     """The page has no way to turn a string into markup or code."""
     html = load("page.html", name="Front Desk").html
 
-    assert len(_scripts()) == 2
+    assert len(scripts()) == 2
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|srcdoc", html)
     assert not re.search(r"\son\w+\s*=\s*[\"']", html)
     assert "style=" not in html
@@ -195,6 +146,6 @@ def test_no_markup_is_ever_made_from_text() -> None:
 
 def test_every_sentence_in_both_languages() -> None:
     """English and Chinese have the same words."""
-    english, chinese = re.findall(r"^    (?:en|zh): \{(.*?)\},$", _scripts()[1], re.DOTALL | re.MULTILINE)
+    english, chinese = re.findall(r"^    (?:en|zh): \{(.*?)\},$", scripts()[1], re.DOTALL | re.MULTILINE)
 
     assert re.findall(r"(\w+): \"", english) == re.findall(r"(\w+): \"", chinese)

@@ -1,0 +1,1 @@
+"""Tests: hostile documents and a model that obeys them."""
