@@ -50,6 +50,7 @@ from bot.steps.recall import Recall
 from bot.steps.remember import Remember
 from bot.steps.retrieve import Retrieve
 from bot.steps.reuse import Reuse
+from bot.steps.rewrite import Rewrite
 from bot.steps.screen import Screen
 from bot.store import keys
 from bot.store.embedded import EmbeddedRedis
@@ -85,6 +86,7 @@ def steps_of(config: Config, stores: Stores, model: Model | None, texts: Texts, 
         Screen(max_chars=MAX_QUESTION_CHARS, texts=texts),
         Recall(max_tokens=config.history.max_tokens),
         Reuse(answers=stores.answers, scope=scope_of(config, texts), enabled=config.answers.exact, meter=meter),
+        Rewrite(model=model, meter=meter),
         Retrieve(knowledge=stores.knowledge, top_k=config.knowledge.top_k),
         Confirm(answers=stores.answers, meter=meter),
         Answer(

@@ -161,6 +161,7 @@ class Turn:
         history: earlier exchanges of this conversation, oldest first.
         base: name of the knowledge base of this channel.
         leans: the question means something only with what was said before.
+        sought: what is searched for instead of the person's words; empty: the words themselves.
         question_key: key of the answer in the answer store; None if none is served for this question.
         storable: the answer may be stored for others.
         leads: others who ask the same wait for this turn.
@@ -183,6 +184,7 @@ class Turn:
     history: tuple[Exchange, ...] = ()
     base: str = MAIN
     leans: bool = False
+    sought: str = ""
     question_key: AnswerKey | None = None
     storable: bool = False
     leads: bool = False

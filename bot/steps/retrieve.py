@@ -9,10 +9,7 @@ from bot.turn import Turn
 
 
 class Retrieve:
-    """Looks up the best passages.
-
-    A question that leans on what was said ("and for companies?") is searched together with the one before it.
-    """
+    """Looks up the best passages for what is searched for: the question, or what `Rewrite` made of it."""
 
     name = "retrieve"
 
@@ -26,8 +23,5 @@ class Retrieve:
         Raises:
             StoreUnavailable: the search was not answered.
         """
-        question = turn.incoming.text
-        if turn.leans:
-            question = f"{turn.history[-1].question}\n{question}"
-        found = await self._knowledge.search(turn.base, question, turn.language, self._top_k)
+        found = await self._knowledge.search(turn.base, turn.sought or turn.incoming.text, turn.language, self._top_k)
         return replace(turn, passages=found.passages, epoch=found.epoch, vector=found.vector)

@@ -23,6 +23,7 @@ from bot.steps.recall import Recall
 from bot.steps.remember import Remember
 from bot.steps.retrieve import Retrieve
 from bot.steps.reuse import Reuse
+from bot.steps.rewrite import Rewrite
 from bot.steps.screen import Screen
 from bot.texts import Texts
 from bot.turn import AnswerKey, Exchange, Passage, StoredAnswer, Turn
@@ -287,6 +288,7 @@ def answering(
         [
             Recall(max_tokens=1000),
             Reuse(answers=answers, scope="s", enabled=True, meter=meter),
+            Rewrite(model=model, meter=meter),
             Retrieve(knowledge=knowledge, top_k=5),
             Confirm(answers=answers, meter=meter),
             Answer(
@@ -369,16 +371,6 @@ class TestAnswering:
         await answering(FakeModel(), answers, FakeKnowledge((passage(),))).run(turn(history=history))
 
         assert answers.stored == {}
-
-    async def test_a_question_that_leans_on_the_last_is_searched_with_it(self) -> None:
-        """The search hears both; the model hears the person's words alone."""
-        model, knowledge = FakeModel(), FakeKnowledge((passage(),))
-        history = (Exchange(question="How do I open an account?", answer="With your passport.", tokens=5),)
-
-        await answering(model, FakeAnswers(), knowledge).run(turn(incoming("And for companies?"), history=history))
-
-        assert knowledge.asked == ["How do I open an account?\nAnd for companies?"]
-        assert model.asked[0][-1].content == "And for companies?"
 
     async def test_an_incomplete_answer_is_given_but_not_stored(self) -> None:
         """It was cut by the token limit: good enough for one, not for all; those who wait are freed."""
