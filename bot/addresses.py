@@ -14,14 +14,17 @@ _NOT_IN_HOST = r"""\s/?#<>"'`()\[\]{}|\\，。；：！？、（）《》「」�
 _PATH = r"(?:[/?#][!#-;=?-\[\]-_a-z{-~]*+)?"
 """ASCII alone: Chinese text goes on right behind an address, without a space."""
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_TOP = r"(?:[a-z]{2}|[A-Z]{2}|xn--)[A-Za-z0-9_.-]*+(?!@[A-Za-z0-9-]{1,63}\.[A-Za-z0-9])"
+_TOP = r"(?:[a-z]{2}|[A-Z]{2}|xn--)[A-Za-z0-9_.-]{0,100}+(?!@[A-Za-z0-9-]{1,63}\.[A-Za-z0-9])"
 """Anything like a top-level domain, for there are some 1,500; `Word.Word` is a missing space. Not a mailbox's name."""
+
+_LONGEST = 2000
+"""Characters of an address that may become a link; browsers and chat apps cut longer ones."""
 
 ADDRESS = re.compile(
     rf"[A-Za-z][A-Za-z0-9+.-]{{0,30}}://[^{_NOT_IN_HOST}]*+{_PATH}"
     rf"|(?i:www\.)[A-Za-z0-9_.-]++{_PATH}"
-    rf"|(?<![A-Za-z0-9@])(?<![A-Za-z0-9._~-]/)(?:[A-Za-z0-9._~-]*/)*?"
-    rf"(?:{_LABEL}\.)+{_TOP}(?::\d{{1,5}}\b)?{_PATH}"
+    rf"|(?<![A-Za-z0-9@])(?:[A-Za-z0-9._~-]{{0,60}}/){{0,12}}?"
+    rf"(?:{_LABEL}\.){{1,12}}{_TOP}(?::\d{{1,5}}\b)?{_PATH}"
 )
 """With any scheme, or a bare host (`bank.example/fees`), which chat apps make links of too. File names such as
 `docs/README.md` count: they look the same. A match may end in punctuation of the sentence: see `trimmed`."""
@@ -55,6 +58,8 @@ def known_addresses(texts: Iterable[str]) -> frozenset[str]:
     for text in texts:
         for match in ADDRESS.finditer(text):
             key = _key(trimmed(match[0]))
+            if len(key) > _LONGEST:
+                continue
             known.update(key[: end.start()].rstrip("/") for end in re.finditer(r"[/?#]|\Z", key))
     return frozenset(known)
 

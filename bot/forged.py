@@ -24,7 +24,7 @@ _MARKED_ENTRY = re.compile(rf"[ \t>*_]*(?:[-*+•][ \t]+|\d{{1,2}}[.)、][ \t]*)
 _ENTRY = re.compile(
     rf"[ \t>*_]*(?:(?:[-*+•]|\d{{1,2}}[.)])[ \t]+\S|\d{{1,2}}、|\(\d{{1,2}}\)|{_MARK}|<?https?:|\[[^\]]+\]\()"
 )
-_OUR_MARK = re.compile(r"(?<![\\\w])\[\d{1,2}\]")
+_OUR_MARK = re.compile(r"(?<![\\A-Za-z0-9_])\[\d{1,2}\]")
 
 
 def without_own_sources(markdown: str) -> str:

@@ -39,9 +39,7 @@ def addresses_outside_code(markdown: str) -> str:
 
 # --- code blocks ------------------------------------------------------------------------------------------------
 
-_FENCE = re.compile(
-    r"(?P<before>[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*[ \t]*)(?P<fence>`{3,}(?=[^`]*$)|~{3,})(?P<info>.*)"
-)
+_FENCE = re.compile(r"(?P<before>(?:[ \t>]|(?:[-*+]|\d{1,9}[.)])[ \t])*+)(?P<fence>`{3,}(?=[^`]*$)|~{3,})(?P<info>.*)")
 _INFO = re.compile(r"[ \t]*([\w+#-]{0,30})")
 
 
@@ -126,10 +124,10 @@ def _joined(text: str) -> str:
 
 _WRITTEN_OTHERWISE = re.compile(
     r"""
-      (?P<kept>^[ ]*\d{1,9}\\[.)]|\\\\)              # `1\.` is no list, a backslash is one
+      (?P<kept>^[ ]*\d{1,9}\\[.)]|\\[\\&])           # `1\.` is no list; a backslash or an `&` as itself
     | \\(?P<idle>[/:?=%@.-])                          # escapes that only hide an address from who looks for one
     | (?P<tick>\\?`)
-    | (?P<entity>(?<!\\)&(?:\#\d{1,7}|\#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)
+    | (?P<entity>&(?:\#\d{1,7}|\#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)
     """,
     re.MULTILINE | re.VERBOSE,
 )
@@ -156,7 +154,7 @@ def _plainly(text: str) -> str:
 _TOKEN = re.compile(
     r"""
       (?P<escape>\\[^\w\s])
-    | (?P<bangs>!*)\[(?P<label>(?:\\[^\n]|[^\[\]\\\n]){0,500})\]
+    | (?P<bangs>!{0,3})\[(?P<label>(?:\\[^\n]|[^\[\]\\\n]){0,500})\]
       \([ ]*(?P<target><[^<>\n]{0,2000}>|[^\s()<>]{0,2000}(?:\([^\s()<>]{0,500}\)[^\s()<>]{0,500})?)
       (?:[ ]+(?:"[^"\n]{0,500}"|'[^'\n]{0,500}'|\([^()\n]{0,500}\)))?[ ]*\)
     | (?P<seam>\])(?=\()                                          # of a link that is none of the above
