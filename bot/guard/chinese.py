@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from bot.guard.chinese_words import A_OR_AN, ANIMATE, LONGEST, MEASURE, TABLE, VERBS
+from bot.guard.chinese_frames import reworded
+from bot.guard.chinese_words import A_OR_AN, ACTORS, LINKED, LONGEST, MEASURE, NO_VERBS, TABLE
 from bot.guard.form import Form
 from bot.guard.quantity import spell_quantities
 from bot.guard.script import SAME_SOUND, TO_SIMPLIFIED
@@ -50,14 +51,20 @@ _MOMENT = ("wd:", "date:", "time:")
 _MOMENTS = words("早上 上午 中午 下午 晚上 夜里 周末")
 _ARTICLE_AFTER = ("是", "为", "成为", "作为", "的")
 _HOLDS_MOMENT = words("的 前 后 以前 以后 起 到 从 和 每 自 比 改 修改 或 之前 之后 内 以内")
+MAX_QUESTION_CHARS = 40
+"""Longer texts are stories or statements: the patterns of a question are not looked for."""
 MAX_SHORT_WORDS = 14
 """Above it, a text may hold several clauses, and a moment of time belongs to one of them."""
-_ASKING = ("怎么", "何时", "哪里", "为何", "怎么办")
+_ASKING = ("怎么", "何时", "几点", "几号", "哪里", "为何", "怎么办")
+MAX_VERB_CHARS = 3
+MAX_TOPIC_WORDS = 8
 
 
 def chinese_form(question: str) -> Form:
     """The form of a question, as it is written."""
     text = _untroubled(simplified(fold(question)))
+    if len(text) <= MAX_QUESTION_CHARS:
+        text = reworded(text)
     text = _ADVERB.sub(r"\2\1", _BORN_IN.sub(r"\2在\1", text))
     text = _FOREIGN_NAME.sub(lambda name: name[0].translate(SAME_SOUND), text)
     text = _quantities(_RANGE.sub("到", _PAUSE.sub("|", text)))
@@ -236,17 +243,29 @@ def _asked(words: list[str]) -> tuple[str, list[str]]:
         return asks, [word for word in topic if word not in ("如果", "了")] if not rest else [*topic, "@", *rest]
     if asks == "为何" or not topic:
         return asks, topic + rest
-    if len(rest) == 1 and rest[0] in VERBS | {"购买", "修改", "收取"} and not ANIMATE & set(topic) and len(topic) < 9:
+    if _is_verb(rest) and _is_thing(topic):
         return asks, rest + topic
     return asks, [*topic, "@", *rest]
 
 
+def _is_verb(words: list[str]) -> bool:
+    """Whether what follows the question word is so short that it can only be a verb: the topic is its object."""
+    return 0 < len("".join(words)) <= MAX_VERB_CHARS and not NO_VERBS & set(words) and bool(_IS_HAN.match(words[0]))
+
+
+def _is_thing(topic: list[str]) -> bool:
+    """Whether the topic is a thing, none that can be the one who acts."""
+    return len(topic) <= MAX_TOPIC_WORDS and not LINKED & set(topic) and not ACTORS.search("".join(topic))
+
+
 def _verb_first(words: list[str]) -> list[str]:
     """`航班可以取消吗` as `可以取消航班吗`."""
-    if len(words) < 3 or words[-2] != "能" or words.count("能") != 1 or words[-1] not in VERBS:
+    if words.count("能") != 1 or {"不", "没"} & set(words):
         return words
-    topic = words[:-2]
-    return words if ANIMATE & set(topic) or len(topic) > 8 or {"不", "没"} & set(topic) else ["能", words[-1], *topic]
+    at = words.index("能")
+    return (
+        ["能", *words[at + 1 :], *words[:at]] if at and _is_verb(words[at + 1 :]) and _is_thing(words[:at]) else words
+    )
 
 
 def _difference(words: list[str]) -> list[str]:

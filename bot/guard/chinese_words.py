@@ -7,191 +7,10 @@ is interchangeable in a question to a help desk stands here; a missing word cost
 
 from __future__ import annotations
 
-from bot.guard.table import words
+import re
 
-_SAME = """
-怎么 如何 怎样 咋 怎么才能 如何才能 怎样才能 该怎么 应该怎么 该如何 应该如何 要怎么 需要怎么 要如何 需要如何 怎么去
-怎么办 怎么处理 如何处理 该怎么办 应该怎么办 怎么弄 咋办 该怎么处理 该如何处理 应该如何处理
-怎么做 要怎么做 该怎么做 应该怎么做 怎么操作 如何操作 要怎么操作 该如何操作
-为何 为什么 为啥 怎么会 为何会 为什么会
-何时 什么时候 啥时候 几时 什么时间 何时会
-几点 几点钟 什么钟点
-哪里 哪儿 在哪里 在哪儿 在哪 去哪里 去哪 去哪儿 到哪里 到哪 什么地方 在什么地方 去什么地方 何处 在何处
-谁 什么人 哪些人 哪个人
-什么 啥 哪些 什么样的 哪种 哪些种类的
-多久 多长时间 多少时间 需要多久 要多久 需要多长时间 要多长时间 需要多少时间 得多久 大概多久
-多少 几多
-后果 会怎样 会怎么样 会有什么后果 有什么后果 后果是什么
-能 可以 能够 允许
-需要 要 需 须要
-必须 一定要 务必 必需 必须要 非得
-无需 不需要 不必 不用 无须 不须
-应该 应当
-如果 要是 假如 倘若 若 如若 若是
-和 与 跟 及 以及
-但 但是 不过 可是 然而
-并 并且 而且
-因为 由于 因
-所以 因此 因而
-现在 目前 当前 如今
-曾 曾经
-到 至
-取消 撤销 撤消
-购买 购 买
-修改 更改 变更 改
-关闭 关掉
-开启 打开 启用
-删除 删掉
-账户 账号
-手机号 手机号码
-电话 电话号码 联系电话
-登录 登陆 登入
-照片 相片
-价格 价钱 售价
-运费 邮费 配送费 快递费
-快递 包裹
-查询 查
-密码 口令
-客服 客户服务
-付款 支付 付钱
-拒绝 拒
-挂失 报失
-丢 遗失 丢失 弄丢
-生病 患病
-笔记本电脑 手提电脑
-国外 海外 境外
-汇款 汇钱
-限额 额度限制
-货币 币种
-推迟 延期 延后
-吸烟 抽烟
-清洁 清洗
-计算 算
-收取 收
-储存 存储 存放
-狗 狗狗
-公寓 公寓房
-电梯 升降机
-卫生间 洗手间 厕所
-节假日 假日
-截止日期 截止时间 最后期限 最晚时间
-上限 最大限额
-涵盖 包括 包含
-佩戴 戴
-击败 打败 战胜
-举行 举办
-位于 坐落于 地处 位处
-创立 创建 成立 设立
-任职 供职
-居住 住
-同意 赞同
-大约 大概
-最后 最终
-导演 执导
-搬到 搬至 搬往 迁至 迁往
-移居 移居到 移居至 移居往 迁居 迁居到 迁居至
-移到 移至 移往
-开幕 揭幕
-工作人员 职员
-wifi 无线网 无线网络 wi-fi 无线
-app 应用 应用程序
-pin pin码
-许多 很多 众多 诸多
-例如 比如 譬如
-尤其 特别是
-立即 立刻 马上
-经常 常常 时常
-一直 始终
-逐渐 渐渐
-突然 忽然
-首次 第一次
-到达 抵达
-安葬 埋葬
-影片 电影
-修建 建造 兴建
-著名 知名 闻名
-担任 出任
-虽然 尽管
-即使 即便 哪怕
-根据 依据 按照
-此外 另外 除此之外
-后来 随后 其后
-当时 那时
-尚未 还未 还没 还没有
-仍然 依然 依旧
-已 已经
-自 自从
-遭到 遭受
-称为 名为 名叫 叫做 称作 叫作
-即 也就是 就是
-非常 十分 极其 极为
-更 更加 更为
-最 最为
-较 较为 比较
-只 仅仅 仅
-出生 诞生
-父亲 爸爸
-母亲 妈妈
-祖父 爷爷
-哥哥 兄长
-丈夫 老公
-妻子 太太 老婆
-孩子 小孩
-儿子 之子
-女儿 之女
-老师 教师
-共同 一同 一起
-参加 参与
-开展 展开
-使用 采用 运用
-得到 觉得 认为
-返回 回到 重返
-北部 北面
-南部 南面
-东部 东面
-西部 西面
-选手 运动员
-类似 相似
-帮助 协助
-方法 办法
-原因 缘由
-每天 每日
-显示 显现
-损坏 损毁
-此 该 这个
-将 将会
-时 时候
-大街 街道
-发现 发觉
-制订 制定
-美丽 漂亮
-重新 再次
-包含 含有
-迅速 快速
-协议 协定
-终于 总算
-独自 单独
-比分 成绩
-拍摄 摄制
-全名 全称
-去世 逝世 过世 离世
-出现 现身
-搬迁 迁移 迁徙
-结婚 成婚
-附属于 从属于
-总部位于 总部设在
-完全 彻底
-仅有 只有
-年轻 年青
-隶属于 属于
-前往 赴
-后 之后 以后
-前 之前 以前
-大多数 大部分 多数
-组成 构成
-附近 邻近
-村庄 村子
-"""
+from bot.guard.chinese_same import SYNONYMS
+from bot.guard.table import words
 
 _TAKEN_OUT = """
 请问一下 请问下 请问 你好 您好 大家好 亲 麻烦问一下 麻烦问下 麻烦您 麻烦 打扰一下 打扰了 不好意思 请教一下 请教
@@ -247,14 +66,23 @@ VERBS = words(
 )
 """Verbs that, alone after the question word, take what stands before it as their object: `密码怎么重置`."""
 
-ANIMATE = words(
-    """
-    人 员 者 们 我 你 您 他 她 客 老板 经理 主管 父母 父 母 孩子 儿童 学生 老师 教师 医生 护士 病人 患者
-    房东 租客 卖家 买家 商家 司机 乘客 公司 银行 警察 律师 法官 家长 同事 领导 用户 客户 会员 企业 单位 个人
-    朋友 猫 狗 甲方 乙方 群主 工会 学校 医院 政府 机构 部门 团队 供应商 厂家
-    """
+_ACTORS = """
+人 员 者 们 民 友 士 妇 婴 娃 爸 妈 哥 姐 弟 妹 叔 姨 爷 奶 夫 父 母 童 幼 师 生 兵
+亲 男 女 商 警 我 你 他 她 客 猫 狗 马 牛 羊 鸡 鸟 老板 经理 主管 教授 房东 卖家 买家
+商家 厂家 专家 国家 群主 业主 车主 雇主 店主 用户 客户 住户 租户 商户 农户 储户 同事 领导
+公司 企业 机构 单位 政府 司机 银行 分行 支行 医院 法院 学校 工会 协会 委员会 学生会 部门 团队
+平台 甲方 乙方 对方 双方 卖方 买方 资方 校方 警方 校长 院长 部长 家长 队长 班长 组长 店长
+行长 员工 职工 护工 选手 新手 对手 助手 孩子 妻子 儿子 子女
+"""
+ACTORS = re.compile(f"(?:{'|'.join(_ACTORS.split())})$|[我你他她它谁]")
+"""Ends of words for who can act, and pronouns: such a topic may be the one who does it, so it is not turned into the
+object."""
+LINKED = words("把 从 给 在 对 向 被 让 和 比 到 用 由 因为 如果 但 后 前 时 了 | @")
+"""Words with which a topic is more than one thing."""
+NO_VERBS = words(
+    "不 没 还 会 才 都 就 能 样 走 说 看 这么 那么 有 是 在 多 少 去 来 到 给 从 把 @ 什么 吗 想 需要 必须"
 )
-"""Who can act: such a topic may be the one who does it, so it is not turned into the object."""
+"""Words with which what follows a question word is more than a verb."""
 
 _MEASURES = """
 个 位 名 条 座 种 张 件 份 次 级 岁 年 月 天 日 号 小时 个小时 个月 周 星期
@@ -287,11 +115,11 @@ LIST_WORDS = ("分别", "依次", "先后", "前者", "后者", "各自", "把",
 
 def _table() -> dict[str, tuple[str, ...]]:
     table: dict[str, tuple[str, ...]] = {}
-    for line in _SAME.strip().splitlines():
+    for line in SYNONYMS.strip().splitlines():
         word, *others = line.split()
         table[word] = (word,)
         table.update(dict.fromkeys(others, (word,)))
-    table.update({word: (word,) for word in (*_WHOLE.split(), *VERBS, *ANIMATE) if word not in table})
+    table.update({word: (word,) for word in (*_WHOLE.split(), *VERBS, *_ACTORS.split()) if word not in table})
     table.update(dict.fromkeys(_TAKEN_OUT.split(), ()))
     table.update({word: ("吗", *filter(None, (verb,))) for word, verb in _YES_NO.items()})
     table.update({"怎么办理": ("怎么", "办理"), "怎么办卡": ("怎么", "办", "卡"), "怎么办证": ("怎么", "办", "证")})

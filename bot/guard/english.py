@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from bot.guard.english_frames import reworded
 from bot.guard.english_heads import AUXILIARIES, head, stripped
 from bot.guard.english_words import (
     ABOUT,
@@ -52,6 +53,7 @@ _CAPITALISED = re.compile(r"(?<=[a-z,;:)] )[A-Z]\w*s\b|\b[A-Z]{2,}S\b")
 _DAYS = frozenset(f"{day}days" for day in ("mon", "tues", "wednes", "thurs", "fri", "satur", "sun"))
 _VOWEL = re.compile("[aeiouy]")
 _SENTENCE_END = re.compile(r"[.!?;]+\s+(?=\S)")
+_CHARGES = ("fee", "charge", "cost", "price")
 _PAUSE = re.compile(r"^(no|yes|not)\s*,")
 
 
@@ -63,7 +65,7 @@ def english_form(question: str) -> Form:
     for pattern, replacement in _CONTRACTIONS:
         text = pattern.sub(replacement, text)
     text, whether = stripped(_PAUSE.sub(r"\1 |", text))
-    text = _SENTENCE_END.sub(" | ", text)
+    text = reworded(_SENTENCE_END.sub(" | ", text))
     asks, rest = head(text)
     tokens = _TOKEN.findall(spell_quantities(rest))
     mode, tokens = _mode(asks, tokens, inverted=not whether)
@@ -71,7 +73,10 @@ def english_form(question: str) -> Form:
         asks, mode = ("may", mode[3:]) if mode.startswith("can") else (asks, mode)
     words, owners = _owners(_spelled(tokens, names))
     mode, words = _passive(asks, mode, words)
-    return Form(asks=asks, mode=mode, words=tuple(_ordered(asks, _about(words))), owners=owners)
+    words = _ordered(asks, _about(words))
+    if asks == "price" and len(words) > 1 and words[-1] in _CHARGES:
+        words = words[:-1]
+    return Form(asks=asks, mode=mode, words=tuple(words), owners=owners)
 
 
 def _names(question: str) -> frozenset[str]:
@@ -87,7 +92,7 @@ def _mode(asks: str, tokens: list[str], *, inverted: bool) -> tuple[str, list[st
     if at is None:
         negated = tokens[:1] == ["not"]
         rest = tokens[1:] if negated else tokens
-        default = "do" if asks in ("why", "when", "who", "what") else ""
+        default = "do" if asks in ("why", "when", "time", "day", "who", "what") else ""
         return f"{default}{' not' if negated else ''}".strip(), _without_asker(rest, asks)
     mode = AUXILIARIES[tokens[at]]
     rest = tokens[:at] + tokens[at + 1 :]
@@ -101,7 +106,7 @@ def _mode(asks: str, tokens: list[str], *, inverted: bool) -> tuple[str, list[st
 
 
 def _auxiliary_at(asks: str, tokens: list[str], *, inverted: bool) -> int | None:
-    if asks in ("may", "must", "should", "what to do", "is there", "price"):
+    if asks in ("may", "must", "should", "need", "what to do", "is there", "price"):
         return None
     if asks == "how long" or (asks == "" and inverted):
         return 0 if tokens and tokens[0] in AUXILIARIES else None
@@ -227,7 +232,11 @@ def _about(words: list[str]) -> list[str]:
     """Verbs that are the same beside certain nouns."""
     for at, word in enumerate(words):
         for verb, same, nouns in ABOUT:
-            if word == verb and nouns & set(words[at + 1 : at + 4]) and "from" not in words[at + 1 :]:
+            if (
+                word == verb
+                and nouns & {*words[at + 1 : at + 5], *words[max(at - 2, 0) : at]}
+                and "from" not in words[at + 1 :]
+            ):
                 words = [*words[:at], same, *words[at + 1 :]]
                 break
     if "open" in words and "account" in words:

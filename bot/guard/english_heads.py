@@ -15,28 +15,30 @@ _WH = (
 )
 _PREAMBLE = re.compile(
     rf"""
-      (?:hi|hello|hey|hi\sthere|hello\sthere|hey\sthere|hi\steam|hi\sall|good\s(?:morning|afternoon|evening|day)|excuse\sme|
+      (?:hi|hello|hey|hi\sthere|hello\sthere|hey\sthere|(?:hi|hello|hey|dear)\s(?:team|all|guys|support|everyone|folks)|good\s(?:morning|afternoon|evening|day)|excuse\sme|
          sorry\sto\sbother\syou|quick\squestion|(?:just\s)?a?\s?question|please(?:\shelp)?|help|pls|plz|ok|okay|so|well|
-         thanks|thank\syou|um|hmm|but)\b[\s,!.:;-]+
+         thanks|thank\syou|um|hmm|but|i\shave\sa\s(?:quick\s)?question|urgent|fyi)\b[\s,!.:;-]+
     | (?:(?:can|could|would|will)\s(?:you|anyone|anybody|somebody|someone)\s(?:please\s|kindly\s|just\s)*
          (?:tell|explain|show|advise|clarify|help)(?:\sto)?(?:\sme|\sus)?(?:\s(?:know|understand))?
        | (?:please\s|kindly\s)*(?:tell|show|explain\sto)\s(?:me|us) | please\s(?:explain|advise) | let\sme\sknow
        | i\s(?:would\slike|want|need|wish)\sto\s(?:know|ask|find\sout|understand|learn)
        | i\s(?:was|am|have\sbeen)\s(?:just\s)?wondering | i\swonder
        | do\s(?:you|anyone|anybody)\s(?:happen\sto\s)?know | (?:may|can|could)\si\s(?:please\s)?(?:ask|know)
-       | any\sidea
+       | any\sidea | (?:can|could|would)\syou\s(?:please\s)?let\sme\sknow | please\slet\sme\sknow
       )[\s,:]+(?={_WH}) (?:(?P<whether>if|whether)\s)?
     """,
     re.VERBOSE,
 )
 _SUFFIX = re.compile(
     r"[\s,.!?;:-]+(?:please|kindly|thanks(?: a lot| so much)?|thank you(?: very much| so much)?|many thanks|"
-    r"thx|cheers|pls|plz|asap|in advance|exactly|anyway|urgent)[\s.!?]*$"
+    r"thx|cheers|pls|plz|asap|in advance|exactly|anyway|urgent|urgently|by any chance|if possible|"
+    r"best regards|kind regards|regards|appreciate it|ty|please help|help|anyone|at all|in general)[\s.!?]*$"
 )
 _FRONTED = re.compile(
     rf"^((?:if|when|after|before|once|on|in|at|during|for|as|to|with|without|by|while|since|until|from)\s[^,?!.]{{3,90}}),\s*(?={_WH})"
     r"(?!if |is |are |was |were |has |have |did )(.+)$"
 )
+_TIME_FRONTED = re.compile(r"^((?:on|in|at|during) [^,?!.]{3,40}), (?=is |are |do |does |can )([^,]+)$")
 _THEN_WHAT = re.compile(
     rf"^([^,?!.]{{5,90}})[,.]\s*(?:so\s|and\s)?what (?:should|do|can|must) {_I} do(?: now)?[\s?!.]*$"
     r"|^([^,?!.]{5,90})[,.]\s*what (?:now|to do)[\s?!.]*$"
@@ -52,8 +54,8 @@ _HEADS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("what to do", rf"what (?:should|do|can|must|shall|could) {_I} (?:have to |need to )?do(?= (?:if|when))"),
         ("what to do", r"what to do(?= (?:if|when))"),
         ("how", rf"what (?:do|should|must|can) {_I} (?:have to |need to )?do (?:in order )?to"),
-        ("how", rf"how (?:do|can|should|could|would) {_I}(?: (?:go about|be able to|actually|best))?"),
-        ("how", rf"how (?:to|{_I}(?: (?:can|could|should|would))?)"),
+        ("how", rf"how (?:do|can|could|would) {_I}(?: (?:go about|be able to|actually|best))?"),
+        ("how", rf"how (?:to|{_I}(?: (?:can|could|would))?)"),
         ("how", rf"how (?:am|are) {_I} (?:supposed|meant) to"),
         ("how", rf"what (?:is|are) {_BEST}(?:way|method|procedure|process|steps?){_TAKEN} (?:to|for|of)"),
         ("why", r"what (?:is|are|was) the reasons? (?:why|that|for which)?"),
@@ -67,16 +69,19 @@ _HEADS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("price", r"(?:how much|what) (?:is|are) the (?:price|cost)s? (?:of|for)"),
         ("price", r"how much (?:is|are)"),
         ("price", rf"what (?:is|are) (?:the|your)(?= (?:\w+ ){{0,2}}{_CHARGE}(?: (?:for|of|to)\b|$))"),
-        ("where", rf"where (?:can|do|could|should|would) {_I} (?:find|see|locate)"),
+        ("where", rf"where (?:can|do|could|would) {_I} (?:find|see|locate)"),
         ("where", r"where (?:is|are)"),
-        ("where", rf"where (?:can|do|could|should|may) {_I}"),
-        ("when", r"(?:at )?what time(?= (?:do|does|is|are|can|will|should|did))|when"),
+        ("where", rf"where (?:can|do|could|may) {_I}"),
+        ("time", "time-when"),
+        ("day", "day-when"),
+        ("when", "when"),
         ("may", rf"(?:can|could|may|might) {_I}"),
         ("may", rf"(?:am|are) {_I} (?:allowed|able) to"),
         ("may", r"is it (?:possible|allowed|ok|okay|fine)(?: for me)? to|would it be possible to"),
         ("must", rf"(?:do|does|would|will) {_I} (?:need|have) to|must {_I}"),
         ("must", r"is it (?:necessary|required|mandatory|compulsory|needed)(?: for me)? to"),
         ("must", rf"am {_I} (?:required|obliged|forced) to"),
+        ("need", rf"do {_I} (?:need|require)(?: (?:a|an|any))?"),
         ("should", rf"(?:should|ought) {_I}(?: to)?"),
         ("is there", r"(?:is|are) there(?: (?:a|an|any))?"),
         ("is there", r"do you (?:have|offer)(?! to\b)(?: (?:a|an|any))?"),
@@ -122,7 +127,7 @@ def stripped(text: str) -> tuple[str, bool]:
     then_what = _THEN_WHAT.match(text)
     if then_what and text.split()[0] not in ("if", "when", "after", "before", "no", "yes"):
         return f"what should i do if {then_what[1] or then_what[2]}", False
-    fronted = _FRONTED.match(text)
+    fronted = _FRONTED.match(text) or _TIME_FRONTED.match(text)
     return (f"{fronted[2].strip(' ?.!')} {fronted[1]}" if fronted else text), whether
 
 

@@ -68,7 +68,21 @@ installment: instalment installments instalments
 gray: grey
 catalog: catalogue
 authentication: authentification
-2fa: two-factor
+2fa: two-factor mfa
+get: obtain
+luggage: baggage
+reduce: decrease
+salary: wage wages paycheck
+housing: accommodation accomodation
+retake: resit
+exam: examination
+medicine: medication
+defective: faulty
+enrol: enroll
+enrolment: enrollment
+teammate: team-member
+collection: pickup
+delivery: deliveries
 bank-account: bankaccount
 address: adress addres
 receive: recieve recive
@@ -93,7 +107,6 @@ login: log in | sign in | log on | logging in | signing in | log into | sign int
 logout: log out | sign out | log off | sign off
 register for: sign up for | enrol in | enroll in
 register: sign up
-remove: get rid of
 contact: get in touch with | get hold of
 contact support: reach support | reach customer support | reach customer service | contact customer service
 contact support: contact customer support | contact the support team | contact the help desk
@@ -122,7 +135,32 @@ transfer money: send money | wire money
 enable: turn on | switch on
 disable: turn off | switch off
 colleague: co worker
-2fa: two factor | 2 factor | 2-factor
+2fa: two factor authentication | two-factor authentication | 2 factor authentication | 2-factor authentication
+2fa: two factor | 2 factor | 2-factor | multi-factor authentication
+collect: pick up
+order: place an order | make an order | placing an order
+throw away: dispose of | discard
+appeal: object to | appeal against
+in person: personally
+come in person: appear in person | show up in person | be there in person
+expense report: expense claim
+discount code: promo code | promotion code | promotional code | coupon code
+unsubscribe from: stop receiving | opt out of | stop getting
+pool: swimming pool
+id card: identity card | identification card
+driving licence: driver's license | driver license | drivers license | driving license | driver's licence
+fill in: fill out
+submit: hand in | turn in | send in
+free: free of charge | for free | at no cost | at no charge | without charge
+statement: bank statement | account statement
+about: regarding | concerning
+teammate: team member
+username: user name
+in store: in-store | in the store | in the shop | in shop
+disable automatic updates: stop automatic updates
+enable dark mode: switch to dark mode | use dark mode | activate dark mode
+remove: get rid of
+default setting: factory setting | factory settings
 double-sided: double sided | two-sided | two sided
 online banking: internet banking | e-banking
 abroad: in another country | in a foreign country | to another country | in foreign countries
@@ -171,6 +209,7 @@ _PERSONAL_DATA = words(
     """
 )
 _RECORDS = words("account photo file comment history message post document entry profile")
+_DOCUMENTS = words("copy replacement transcript certificate record")
 ABOUT: tuple[tuple[str, str, frozenset[str]], ...] = (
     ("update", "change", _PERSONAL_DATA),
     ("modify", "change", _PERSONAL_DATA),
@@ -185,9 +224,33 @@ ABOUT: tuple[tuple[str, str, frozenset[str]], ...] = (
     ("terminate", "cancel", frozenset({"subscription", "membership"})),
     ("track", "track", frozenset({"parcel"})),
     ("shipping", "delivery", frozenset({"fee", "cost", "price", "charge"})),
-    ("return", "return", frozenset({"item"})),
+    ("ship", "deliver", frozenset({"to", "you", "abroad"})),
+    (
+        "shipping",
+        "delivery",
+        frozenset({"express", "free", "standard", "international", "address", "option", "method"}),
+    ),
+    ("shipment", "parcel", frozenset({"track"})),
+    ("delivery", "parcel", frozenset({"track"})),
+    ("raise", "increase", frozenset({"limit", "overdraft"})),
+    ("swap", "exchange", frozenset({"item", "size"})),
+    ("another", "different", frozenset({"size", "color", "date", "time", "model"})),
+    ("generate", "create", frozenset({"key", "token", "link", "certificate"})),
+    ("recover", "restore", frozenset({"file", "deleted", "photo", "message", "data"})),
+    ("retrieve", "restore", frozenset({"file", "deleted", "photo", "message", "data"})),
+    ("reserve", "book", frozenset({"room", "table", "hotel", "seat", "flight", "ticket", "desk", "car"})),
+    ("file", "submit", frozenset({"report", "claim", "complaint", "application", "return"})),
+    ("request", "get", _DOCUMENTS),
+    ("order", "get", _DOCUMENTS),
+    ("empty", "clear", frozenset({"cache", "trash", "bin", "cart"})),
+    ("activate", "enable", frozenset({"mode", "notification", "authentication", "2fa"})),
+    ("use", "redeem", frozenset({"code", "coupon", "voucher"})),
+    ("apply", "redeem", frozenset({"code", "coupon", "voucher"})),
+    ("repeat", "retake", frozenset({"exam", "test"})),
+    ("vehicle", "car", frozenset({"register"})),
+    ("fix", "repair", frozenset({"printer", "jam", "phone", "laptop", "computer", "screen", "machine"})),
 )
-"""A word, the word it equals, and the nouns beside which it does: one of the next three words must be one of them."""
+"""A word, the word it equals, and the nouns beside which it does: one of the next four words or of the two before."""
 
 VERBS = words(
     """
@@ -201,9 +264,28 @@ VERBS = words(
     reset resign restart restore return save scan sell send share show sign smoke start stop store submit
     subscribe swap switch synchronize take terminate track train transfer translate travel turn uninstall
     unlock unsubscribe update upgrade upload use verify visit wait wash wear withdraw work write
+    appeal approve archive assemble assign back bill cash charge combine compare complete compress correct debit
+    credit customize declare define deploy deregister detect develop dial discuss dispose dispute divide donate drop
+    email empty encrypt decrypt end enrol exchange exclude execute exercise explain fix follow forget forward freeze
+    generate hide insure integrate issue link list load locate log mail make map mark measure merge message mute name
+    notify obtain order organize pair patch pause pick pin plan place play post practise prepare prescribe press
+    preview price promote propose prove qualify queue quote rate reach read rebook recharge recover recycle redirect
+    reference refund reload remind reply repay resend resit resolve respond resume retake retrieve review revoke ride
+    roam roll route run schedule search secure see select separate serve set settle ship shop shut ski sort spend
+    split sponsor study subtract sue suggest supply support suspend swim tag talk target tax teach test top touch tour
+    trade trade train treat trust try tune type undo unfreeze unfollow unlink unmute unpin vaccinate validate view vote
+    walk watch weigh wire zip
     """
 )
 """Verbs whose -ing form is read as the verb itself, as after "how about" or "for"."""
+_IRREGULAR = """
+paid:pay sent:send bought:buy sold:sell made:make taken:take given:give found:find got:get built:build kept:keep
+lost:lose left:leave lent:lend shown:show written:write driven:drive worn:wear chosen:choose withdrawn:withdraw
+spent:spend set:set reset:reset seen:see brought:bring read:read cut:cut put:put shut:shut stolen:steal taught:teach
+undone:undo frozen:freeze hidden:hide run:run split:split
+"""
+IRREGULAR = dict(pair.split(":") for pair in _IRREGULAR.split())
+"""Participle → verb, where it does not end in -ed."""
 KEEP_ING_AFTER = words("stop remember forget regret try is are was were be am been")
 NOT_PLURAL = words(
     """
@@ -217,7 +299,9 @@ NOT_PLURAL = words(
 )
 PASSIVE = {"accept": "accepted", "support": "supported", "offer": "offered", "store": "stored"}
 """`Which cards do you accept` asks what `Which cards are accepted` asks."""
-COMPOUND_HEADS = words("fee discount limit password price copy deadline policy name date")
+COMPOUND_HEADS = words(
+    "fee discount limit password price copy deadline policy name date requirement size address language"
+)
 """`fee for transfers`, `password of the wifi`: the same as `transfer fee`, `wifi password`."""
 FIND_FIRST = words("if when after before because while until unless that which who where whose")
 """Where a clause of its own begins: no auxiliary beyond it belongs to the question."""

@@ -29,3 +29,10 @@ class Form:
     def same_owners(self, other: Form) -> bool:
         """Whether no one speaks of "my" where the other speaks of "your": "the" goes with both."""
         return not self.owners or not other.owners or self.owners == other.owners
+
+    def same_asks(self, other: Form) -> bool:
+        """Whether both ask the same; "when" goes with the time of day and with the day, these two not together."""
+        return self.asks == other.asks or {self.asks, other.asks} in _MOMENTS
+
+
+_MOMENTS = ({"when", "time"}, {"when", "day"}, {"何时", "几点"}, {"何时", "几号"})

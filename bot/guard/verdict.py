@@ -77,7 +77,7 @@ def _plain(text: str, language: str) -> str:
 
 
 def _agree(one: Form, other: Form) -> bool:
-    same = (one.asks, one.mode, one.words) == (other.asks, other.mode, other.words)
+    same = (one.mode, one.words) == (other.mode, other.words) and one.same_asks(other)
     # "I need my refund" waits for one, "I need a refund" asks for one; in a question they are the same.
     owners = one.same_owners(other) if one.asks or one.mode else one.owners == other.owners
     return same and bool(one.words) and owners

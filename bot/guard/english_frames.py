@@ -1,0 +1,282 @@
+"""English ways to ask one thing, rewritten into one of them before the head of the question is taken off.
+
+Each line stands for a pattern of help desk questions. They are applied from top to bottom to the text in lower case,
+contractions written out, politeness gone. `<ing>` is the -ing form and `<ed>` the participle of a verb of `VERBS`; in
+the replacement `<verb>` is that verb. Where a pattern could be said of two different matters it is not here.
+"""
+
+from __future__ import annotations
+
+import re
+
+from bot.guard.english_words import IRREGULAR, VERBS
+
+_I = "(?:i|we|you|one|people)"
+_NOUN = r"(?:(?!not|no|only|all|or|and|but|if|when)[\w'-]+ ){0,3}?(?!not|no|only|all|or|and|but|if|when)[\w'-]+"
+_HOURS = (
+    "(?:opening|business|office|working|visiting|check-in|check-out|consultation|service) (?:hours|times)|"
+    "hours of operation"
+)
+_OF_TIME = (
+    "deadline|due date|expiry date|expiration date|closing date|start date|end date|visiting hours|check-out time|"
+    "check-in time"
+)
+_DONE = (
+    "(?:paid|sent|stored|encrypted|collected|charged|billed|published|updated|released|processed|issued|credited|"
+    "served|insured|recorded|shared|emptied|sold)\\b"
+)
+_TO_US = (
+    "(?:refused|rejected|declined|blocked|charged|suspended|frozen|fired|terminated|revoked|tracked|recorded|"
+    "stolen|lost|sued)\\b"
+)
+"""What is rather done to the asker than by the asker, so that the passive is another question."""
+_PEOPLE = (
+    "my|your|someone|somebody|anyone|anybody|people|users|guests|customers|employees|students|children|members|i|"
+    "we|you|he|she|they"
+)
+
+_TABLE: tuple[tuple[str, str], ...] = (
+    # wanting to know is no part of the question
+    (
+        (
+            r"^(?:i (?:want|need|would like|wish|am trying|am looking|have) to|i am going to|"
+            r"i plan to) ([^.,|]+?)[.,|]+ ?(?:how|how do i|what do i do|how do i go about|what should i do|how can i)$"
+        ),
+        r"how to \1",
+    ),
+    (
+        (
+            r"^(?:i (?:do not|am not sure|have no idea|can not figure out|can not find out|could not find out|"
+            r"am trying to figure out|am trying to find out|want to know|need to know|would like to know|"
+            r"need instructions on|need to find out) (?:know )?)(?=how to )"
+        ),
+        "",
+    ),
+    (
+        (
+            r"^(?:(?:i need |need )?(?:some )?(?:help|assistance|instructions|guidance|advice|steps)|help me|"
+            r"i need help)(?: (?:with|on|for|in|about|to))? <ing>"
+        ),
+        r"how to <verb>",
+    ),
+    (
+        (
+            r"^(?:help me|i need help to|(?:can|could|would|will) you (?:please )?(?:help me|show me how|"
+            r"walk me through how|guide me on how|assist me)) (?:to )?(?=\w+)(?!know|understand|with|find out|if)"
+        ),
+        "how to ",
+    ),
+    (r"^(?:steps|instructions|way|procedure|process|guide|how-to) (?:to|for|of) <ing>", r"how to <verb>"),
+    (r"^(?:steps|instructions|the way|way|procedure) to (?=\w)", "how to "),
+    (
+        r"^can you (?!(?:please )?(?:tell|show|help|explain|give|send|check|cancel|change|delete|block|update|fix))",
+        "do you ",
+    ),
+    (r"^what should i do if i (?:want|need|would like|wish) to ", "how to "),
+    (
+        (
+            r"\b(once|twice|times|hours|dollars|euros|pounds|withdraw|send|spend|transfer|cost|\d+) (?:a|an|each) (day|"
+            r"week|month|year|hour|night|person)\b"
+        ),
+        r"\1 per \2",
+    ),
+    (r"^is there (?:a |any )?(?:way|possibility|option|chance)(?: for me)? (?:to|of) (?=\w)", "is it possible to "),
+    (r"^is it (?:possible|allowed|ok|okay|permitted|permissible) for (?:me|us) to ", "is it possible to "),
+    (r"^is it (?:ok|okay|fine|alright|all right) if i ", "can i "),
+    (r"^would it be (?:ok|okay|possible|fine) (?:to|if i) ", "can i "),
+    # to do something, named by another part of speech
+    (
+        r"^(?:is|are) <ing>((?: (?!not\b)[\w'-]+){0,4}?) (?:allowed|permitted|possible|ok|okay)\b(?! to)",
+        r"can i <verb>\1",
+    ),
+    (
+        (
+            r"^(?:is|are) <ing>((?: (?!not\b)[\w'-]+){0,4}?) (?:mandatory|compulsory|obligatory|required|necessary|"
+            r"needed)\b(?! to)"
+        ),
+        r"do i have to <verb>\1",
+    ),
+    (
+        (
+            rf"^(?:is|are) (?:the |a |an |any )?({_NOUN}) (?:mandatory|compulsory|obligatory|required|necessary|"
+            rf"needed)\b"
+        ),
+        r"do i need \1",
+    ),
+    (r"\b(required|needed|necessary) for <ing>", r"\1 to <verb>"),
+    # in the passive
+    (rf"^how can (?!(?:{_PEOPLE})\b)({_NOUN}) be (?!{_TO_US})<ed>", r"how do i <verb> \1"),
+    (rf"^can (?!(?:{_PEOPLE})\b)({_NOUN}) be (?!{_TO_US})<ed>", r"can i <verb> \1"),
+    (rf"^where can (?!(?:{_PEOPLE})\b)({_NOUN}) be (?!{_TO_US})<ed>", r"where can i <verb> \1"),
+    (r"^how (?:do|can) i (?:get|have) (my|the|a|an) ((?:[\w'-]+ ){0,2}[\w'-]+) <ed>", r"how do i <verb> \1 \2"),
+    (
+        rf"^(where|when|why|how often) (?:is|are) (?!there\b)((?:the |my |your )?{_NOUN}) (?={_DONE})<ed>(?! by\b)",
+        r"\1 do you <verb> \2",
+    ),
+    (rf"^(?:is|are) (?!there\b)((?:my|the) {_NOUN}) (?={_DONE})<ed>$", r"do you <verb> \1"),
+    # what there is
+    (rf"^(?:does|do) ((?:the|your) {_NOUN}) (?:have|offer) (?!to\b)(?:a |an |any )?([^,]+)$", r"is there \2 in \1"),
+    (r"^is there ([^,]+?) (?:at|inside|within) the ", r"is there \1 in the "),
+    (rf"^(?:does|do) ({_NOUN}) (?:include|contain) (?:a |an |any |the )?([^,]+)$", r"is \2 included in \1"),
+    (rf"^(?:does|do) ({_NOUN}) cover (?:a |an |any |the )?([^,]+)$", r"is \2 covered by \1"),
+    (rf"^what (?:does|do) ({_NOUN}) (cover|include)$", r"what is \2ed by \1"),
+    (
+        (
+            r"^(?:do|does) (?:you|it) (?:charge|cost)(?: (?:me|us))?(?: (?:a fee|fees|extra|anything|money))? (?:for|"
+            r"to) "
+        ),
+        "is there a fee for ",
+    ),
+    (r"^is there (?:a |an |any )?(?:charge|cost|fee)s? (?:to|when i|if i|for using|for) ", "is there a fee for "),
+    (r"^is there a fee for <ing>", r"is there a fee for <verb>"),
+    (r"^(?:which|what) ([\w -]+?) are (?:there|on offer)$", r"which \1 do you offer"),
+    # what it costs
+    (r"^how much (?:do|does|would|will) (?:you|it|they|the bank) charge (?:me )?(?:for|to) ", "what is the price of "),
+    (r"^what (?:do|does) (?:you|it) charge (?:me )?(?:for|to) ", "what is the price of "),
+    (
+        (
+            r"^(?:what (?:is|are)|how (?:high|much) (?:is|are)) (?:the |your )?(?:fee|charge|cost|price)s? (?:for|of|"
+            r"to) "
+        ),
+        "what is the price of ",
+    ),
+    (r"^what is the price of (?:getting |obtaining |buying )?(?:a |an |the )?", "what is the price of "),
+    (r"^how high (?:is|are) ", "how much is "),
+    (r"^how expensive (?:is|are) ", "how much is "),
+    (r"^what (?:is|are) (?:the |your )?(?=[\w -]*\b(?:fees?|fare|rent|deposit|premium)$)", "how much is "),
+    # when, how long, how old, how large
+    (rf"^what (?:is|are) (?:the |your )?(?:{_HOURS})(?: (?:of|for|at) (.+))?$", r"when are you open \1"),
+    (rf"^what (?:is|are) (the [\w' -]+?)(?:'s|s') (?:{_HOURS})$", r"when are you open \1"),
+    (r"^(?:what|which) hours (?:is|are) (.+) open$", r"when are you open \1"),
+    (r"^when (?:is|are) ((?:the|your) [\w' -]+?) open\b", r"when are you open \1"),
+    (r"^from (?=(?:when|what time) can i check[ -]in\b)", ""),
+    (r"^(when|what time) can i check[ -](in|out)\b", r"\1 is check-\2"),
+    (r"^when is (?:the )?check-(in|out) time\b", r"when is check-\1"),
+    (r"^where is (?:the |your )?(?:car park|parking lot|parking)$", "where can i park"),
+    (rf"^what (?:is|are) (?=(?:the |your )?(?:[\w'-]+ ){{0,3}}?(?:{_OF_TIME})\b)", "when is "),
+    (r"^when (?:is|are) ([\w' -]+?) due$", r"when is deadline for \1"),
+    (r"^until when (?:can|may) (?:i|we) ", "until when can i "),
+    (r"^(?:by|until) when (?:do|must|should) (?:i|we) (?:have to |need to )?", "until when must i "),
+    (r"^how (?:late|long before|long beforehand) can (?:i|we) cancel ", "until when can i cancel "),
+    (rf"^until when can (?!i\b)({_NOUN}) be <ed>", r"until when can i <verb> \1"),
+    (r"^(?:on|at) (?:which|what) (?:days?|dates?|weekdays?) (?:of the week )?", "day-when "),
+    (r"^(?:which|what) (?:day|days|date|weekday) (?=is|are|do|does|can)", "day-when "),
+    (r"^(?:at )?what time\b", "time-when"),
+    (
+        (
+            r"^(?:for )?how many (?:business |working )?(?:minutes|hours|days|weeks|months) (?:does|do|will|"
+            r"would) it (?:usually |normally )?take"
+        ),
+        "how long does it take",
+    ),
+    (r"^for how (long|many)", r"how \1"),
+    (
+        (
+            r"^(?:what|how long) is the (?:usual |average |normal |typical |expected )?(?:processing|waiting|delivery|"
+            r"turnaround|approval|shipping|transfer) time (?:of|for) "
+        ),
+        "how long does it take for ",
+    ),
+    (
+        (
+            r"^how long does it take (?:for |to get |to receive |to obtain |until i get )(?:a |an |"
+            r"the )?([\w -]+?)(?: to (?:arrive|be delivered|come|be processed|clear|be completed|go through|"
+            r"be ready))?$"
+        ),
+        r"how long does \1 take",
+    ),
+    (
+        r"^how long (?:does|do|will) ([\w' -]+?) (?:last|take to arrive|take to process|take to complete)$",
+        r"how long is \1",
+    ),
+    (r"^how (?:big|large) can (?:a |an |the )?([\w -]+?) be$", r"what is the maximum size of \1"),
+    (r"^how old (?:do|must|should) i (?:have to |need to )?be (?:to|for) ", "what is the minimum age to "),
+    (r"^what is the minimum age (?:for|of) <ing>", r"what is the minimum age to <verb>"),
+    (r"^how many times (?=can|may)", "how often "),
+    (
+        (
+            r"^(how (?:many|much) [\w -]+?) (?:am i|are we|are employees|is one) (?:entitled to|allowed|"
+            r"allowed to take|allowed to have)$"
+        ),
+        r"\1 do i get",
+    ),
+    # who, what, where
+    (
+        (
+            r"^(who|whom) (?:can|should|do|must|could) (?:i|we) (?:contact|speak to|talk to|ask|call|turn to|write to|"
+            r"reach out to|get in touch with)(?: (?:about|for|regarding|concerning|with questions about))?\b"
+        ),
+        "who do i contact about",
+    ),
+    (r"^who (?:is|are) (?:eligible|entitled|qualified)(?: for| to| to get| to receive)?\b", "who can get"),
+    (r"^who (?:qualifies for|can receive|can claim)\b", "who can get"),
+    (
+        r"^what (?:do|must|should) (?:i|we) (?:have to |need to )?(bring|pack|submit|prepare|provide)\b",
+        r"what must i \1",
+    ),
+    (r"^(?:what (?:is|are) )?(?:the )?differences? between ", "what is the difference between "),
+    (
+        r"^(?:how (?:does|do|is|are)|in what way does) ([\w' -]+?) (?:differ|different) from ([\w' -]+)$",
+        r"what is the difference between \1 and \2",
+    ),
+    (r"^what (?:is|are) (the [\w' -]+?|[\w' -]+?) called$", r"what is the name of \1"),
+    (r"^what is (?:the meaning of|meant by) (.+)$", r"what does \1 mean"),
+    (r"^how (?:do|can) i (?:find out|tell|check|see|know) (?:if|whether) ", "how do i know if "),
+    (
+        r"^where (?:are|is) (?:your|the) (?:company|office|shop|store) (?:located|based|situated)$",
+        "where is your office",
+    ),
+    (r"\b(?:is|are) (?:located|situated|to be found)$", "is"),
+    (r"^where (?:is|are) (.+?) (?:located|situated|found)$", r"where is \1"),
+)
+
+
+def _participles() -> dict[str, str]:
+    forms = dict(IRREGULAR)
+    for verb in VERBS:
+        stem = verb[:-1] if verb.endswith("e") else verb
+        ending = verb[:-1] + "ied" if verb.endswith("y") and verb[-2] not in "aeiou" else stem + "ed"
+        forms.setdefault(ending, verb)
+        forms.setdefault(verb + verb[-1] + "ed", verb)
+    return forms
+
+
+def _gerunds() -> dict[str, str]:
+    forms: dict[str, str] = {}
+    for verb in VERBS:
+        forms[(verb[:-1] if verb.endswith("e") and not verb.endswith("ee") else verb) + "ing"] = verb
+        forms.setdefault(verb + verb[-1] + "ing", verb)
+    return forms
+
+
+_FORMS = {"<ing>": _gerunds(), "<ed>": _participles()}
+_REWRITES = tuple(
+    (
+        re.compile(pattern.replace("<ing>", r"(?P<ing>[a-z]+ing)\b").replace("<ed>", r"(?P<ed>[a-z]+)\b")),
+        replacement,
+    )
+    for pattern, replacement in _TABLE
+)
+
+
+def reworded(text: str) -> str:
+    """The question in the one pattern of its kind."""
+    for pattern, replacement in _REWRITES:
+        match = pattern.search(text)
+        if match:
+            text = _replaced(text, match, replacement)
+    return text
+
+
+def _replaced(text: str, match: re.Match[str], replacement: str) -> str:
+    """The text with the match replaced; unchanged if the word at `<ing>` or `<ed>` is no form of a known verb."""
+    groups = list(match.groups())
+    for ending, at in match.re.groupindex.items():
+        verb = _FORMS[f"<{ending}>"].get(match[ending])
+        if verb is None:
+            return text
+        replacement = replacement.replace("<verb>", verb)
+        del groups[at - 1]
+    for number, group in enumerate(groups, 1):
+        replacement = replacement.replace(f"\\{number}", group or "")
+    return f"{text[: match.start()]}{replacement}{text[match.end() :]}".strip()
