@@ -8,6 +8,7 @@ is a module `read_*` with one function from bytes to `Content`; it is imported w
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -59,12 +60,12 @@ def read_content(path: Path) -> bytes:
         if not path.is_file():
             raise UnreadableDocument("no such file" if not path.exists() else "not a regular file")
         with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_BYTES:
+                raise UnreadableDocument(f"larger than {MAX_BYTES // (1024 * 1024)} MB")
+            return file.read(size)  # not "as much as is allowed": so much memory would be taken at once
     except OSError as error:
         raise UnreadableDocument(error.strerror or type(error).__name__) from error
-    if len(content) > MAX_BYTES:
-        raise UnreadableDocument(f"larger than {MAX_BYTES // (1024 * 1024)} MB")
-    return content
 
 
 def parse_content(name: str, content: bytes) -> Document:
@@ -128,20 +129,24 @@ def _content(form: str, name: str, content: bytes) -> Content:
 
 def _document(name: str, content: Content) -> Document:
     """Title: its own, else the heading that leads all that follows, else the file's name."""
-    lead = _lead(content.parts)
+    own = " ".join(content.title.split())
+    lead = _lead(content.parts, own)
     sections = tuple((place, text) for place, text in _sections(content.parts, lead) if text)
     if not sections:
         raise UnreadableDocument("there is no text in it")
     if sum(len(text) for _, text in sections) > MAX_CHARACTERS:
         raise UnreadableDocument(f"more than {MAX_CHARACTERS:,} characters of text")
-    title = " ".join(content.title.split()) or (lead[1] if lead else "") or Path(name).stem
+    title = own or (lead[1] if lead else "") or Path(name).stem
     return Document(path=name, title=title, sections=sections, url=_web_address(content.url))
 
 
-def _lead(parts: Sequence[Part]) -> Heading | None:
-    """The first heading, if everything after it stands below it: then it is the document's, not a chapter's."""
+def _lead(parts: Sequence[Part], title: str) -> Heading | None:
+    """The first heading, if all others stand below it, and it does not say more than the document's own title."""
     outermost = [part.headings[0] for part in parts if part.headings]
-    return outermost[0] if outermost and all(heading == outermost[0] for heading in outermost) else None
+    if not outermost or any(heading != outermost[0] for heading in outermost):
+        return None
+    said, known = outermost[0][1].casefold(), title.casefold()
+    return outermost[0] if not title or said in known or known in said else None
 
 
 def _sections(parts: Sequence[Part], lead: Heading | None) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 from bot.knowledge.read_parts import Content, Writer, table
-from bot.knowledge.read_zip import Archive, below, first, value
+from bot.knowledge.read_zip import Archive, first, value
 
 _LEFT_OUT = frozenset({"del", "moveFrom", "delText", "instrText", "Fallback", "rPr", "pPr"})
 _BREAKS: Final = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
@@ -165,7 +165,7 @@ def _text(element: Element) -> str:
             pieces.append(child.text or "")
         elif child.tag in _BREAKS:
             pieces.append(_BREAKS[child.tag])
-        elif child.tag == "r" and any(below(child, "rPr", "vanish")):
+        elif child.tag == "r" and first(child, "rPr", "vanish") is not None:
             continue
         elif child.tag not in _LEFT_OUT:
             pieces.append(_text(child) + ("\n" if child.tag in ("p", "tc", "tr") else ""))

@@ -24,8 +24,8 @@ _BLOCKS = frozenset(
     | {"header", "hr", "html", "main", "section", "summary", "tbody", "td", "tfoot", "th", "thead", "tr"}
 )
 _PARAGRAPHS = frozenset({"p", "ul", "ol", "dl", "table", "blockquote", "figure", "pre", "details"})
-_NO_CELL = "table, pre, h1, h2, h3, h4, h5, h6"
-"""A table that holds these lays out a page."""
+_NO_CELL = "pre, h1, h2, h3, h4, h5, h6"
+"""A table that holds these, or another table, lays out a page."""
 _MAX_SPAN: Final = 100
 MAX_DEPTH: Final = 150
 """Nesting beyond it is flattened: each level takes three frames, and Python's stack ends at 1,000."""
@@ -108,7 +108,7 @@ class _Walk:
             self.children(node, depth)
         elif tag == "br":
             self._text.append("\n")
-        elif tag == "table" and node.css_first(_NO_CELL) is None:
+        elif tag == "table" and len(node.css("table")) == 1 and node.css_first(_NO_CELL) is None:
             self._table(node)
         else:
             edge = "\n\n" if tag in _PARAGRAPHS else "\n" if tag in _BLOCKS else ""

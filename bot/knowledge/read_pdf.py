@@ -195,7 +195,7 @@ def _folded(line: str) -> str:
 def _unwrapped(text: str) -> str:
     """Paragraphs on one line each: a full line goes on in the next one, unless a list item begins there."""
     lines = [line.strip() for line in text.split("\n")]
-    lengths = sorted(len(line) for line in lines if line)
+    lengths = sorted(_width(line) for line in lines if line)
     full = lengths[int(len(lengths) * 0.9)] * _FULL_LINE if lengths else 0
     joined: list[str] = []
     wrapped = False
@@ -204,8 +204,13 @@ def _unwrapped(text: str) -> str:
             joined[-1] = _joined(joined[-1], line)
         elif line or (joined and joined[-1]):
             joined.append(line)
-        wrapped = len(line) >= full > 0 and not (len(line) < full / _FULL_LINE * 0.9 and _ends(line))
+        wrapped = _width(line) >= full > 0 and not (_width(line) < full / _FULL_LINE * 0.9 and _ends(line))
     return "\n".join(joined).strip("\n")
+
+
+def _width(line: str) -> int:
+    """In half-width characters."""
+    return len(line) + len(_CJK.findall(line))
 
 
 def _ends(line: str) -> bool:

@@ -121,7 +121,7 @@ def _write_json(writer: Writer, value: Json, level: int) -> None:
 
 
 def _lines(record: Mapping[str, Json]) -> Iterator[str]:
-    return (f"{key}: {_plain(value)}" for key, value in record.items())
+    return (f"{key}: {text}" for key, value in record.items() if (text := _plain(value)))
 
 
 def _record_table(records: Json) -> str:

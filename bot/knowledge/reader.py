@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import resource
 import struct
@@ -30,7 +31,7 @@ def main(memory_mb: str, seconds: str) -> None:
 
     Args:
         memory_mb: address space of this process, in MB of 2^20 bytes.
-        seconds: of processor time for one document; the one who asks keeps the clock, this is for when it is gone.
+        seconds: of processor time for one document, then SIGXCPU ends this process.
     """
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a library prints is no answer
@@ -41,10 +42,12 @@ def main(memory_mb: str, seconds: str) -> None:
     for line in sys.stdin.buffer:
         used = resource.getrusage(resource.RUSAGE_SELF)
         with suppress(ValueError, OSError):
-            most = int(used.ru_utime + used.ru_stime + float(seconds)) + 2
+            most = math.ceil(used.ru_utime + used.ru_stime + float(seconds))
             resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))
         request = json.loads(line)
         answer = _answer(Path(request["path"]), request["name"])
+        if _address_space() > int(memory_mb) * 1024 * 1024 / 2:
+            answer["last"] = True  # memory is hardly ever given back: the next document finds a new process
         _send(out, answer)
         if answer.get("last"):
             return
@@ -69,6 +72,14 @@ def _send(out: BinaryIO, answer: dict[str, object]) -> None:
     data = json.dumps(answer).encode()
     out.write(struct.pack(">Q", len(data)) + data)
     out.flush()
+
+
+def _address_space() -> int:
+    """Bytes that this process has mapped; 0 where the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except OSError:
+        return 0
 
 
 def _limit(what: int, most: int) -> None:

@@ -25,8 +25,10 @@ from bot.errors import UnreadableDocument
 from bot.knowledge.document import Document
 from bot.knowledge.read import MAX_BYTES
 
-SECONDS = 120.0
-"""Time for one document. A PDF of 1,000 pages takes about half of it; what takes longer spins."""
+SECONDS = 60.0
+"""Of processor time for one document. A PDF of 1,000 pages takes a tenth of it; what takes longer spins."""
+PATIENCE = 5
+"""Times as long by the clock: a busy machine makes no document a bad one."""
 MEMORY_MB = 1024
 """Address space of one process, in MB of 2^20 bytes."""
 MAX_ANSWER_BYTES = 256 * 1024 * 1024
@@ -60,12 +62,16 @@ async def sha256_of(path: Path) -> str:
     return await asyncio.to_thread(_sha256, path)
 
 
+class _Breakdown(Exception):
+    """A process gave no answer; says how it ended. Never leaves `Readers`."""
+
+
 class Readers:
     """Reads documents, several at once; an async context manager, after which no process is left.
 
     Args:
         workers: how many documents are read at once, each in a process of its own; at least 1.
-        seconds: for one document.
+        seconds: of processor time for one document; by the clock it may be `PATIENCE` times as long.
         memory_mb: for one process, in MB of 2^20 bytes.
     """
 
@@ -95,32 +101,49 @@ class Readers:
             UnreadableDocument: with one line that says why; the pool goes on.
         """
         async with self._free:
-            process = await self._process()
+            answer = None
+            if self._idle:
+                with suppress(_Breakdown):  # it may have been dead already, or worn out by the documents before
+                    answer = await self._answer(self._idle.pop(), path, name)
             try:
-                async with asyncio.timeout(self._seconds):
-                    answer = await _exchange(process, {"path": str(path), "name": name})
-            except TimeoutError:
-                await _end(process)
-                raise UnreadableDocument(f"reading it took longer than {self._seconds:g} s") from None
-            except (asyncio.IncompleteReadError, OSError, ValueError):
-                raise UnreadableDocument(await _breakdown(process)) from None
-            except asyncio.CancelledError:
-                await asyncio.shield(_end(process))
-                raise
-            if answer.get("last"):
-                await _end(process)
-            else:
-                self._idle.append(process)
+                answer = answer or await self._answer(await self._started(), path, name)
+            except _Breakdown as error:
+                raise UnreadableDocument(str(error)) from None
         if "error" in answer:
             raise UnreadableDocument(_line(answer["error"]))
         return _reading(name, answer)
 
-    async def _process(self) -> asyncio.subprocess.Process:
-        while self._idle:
-            process = self._idle.pop()
-            if process.returncode is None:
-                return process
-            await _end(process)  # killed while it waited, by the system or by hand
+    async def _answer(self, process: asyncio.subprocess.Process, path: Path, name: str) -> dict[str, object]:
+        """What a process says to a document; afterwards it is idle, or ended.
+
+        Raises:
+            UnreadableDocument: it took too long.
+            _Breakdown: the process ended, or said what is no answer.
+        """
+        try:
+            async with asyncio.timeout(self._seconds * PATIENCE):
+                answer = await _exchange(process, {"path": str(path), "name": name})
+        except TimeoutError:
+            await _end(process)
+            raise UnreadableDocument(self._too_long()) from None
+        except (asyncio.IncompleteReadError, OSError, ValueError):
+            signal_name = await _ended_by(process)
+            if signal_name == "SIGXCPU":
+                raise UnreadableDocument(self._too_long()) from None
+            raise _Breakdown(f"reading it broke down ({signal_name})") from None
+        except asyncio.CancelledError:
+            await asyncio.shield(_end(process))
+            raise
+        if answer.get("last"):
+            await _end(process)
+        else:
+            self._idle.append(process)
+        return answer
+
+    def _too_long(self) -> str:
+        return f"reading it took longer than {self._seconds:g} s"
+
+    async def _started(self) -> asyncio.subprocess.Process:
         try:
             # A group of its own: Ctrl-C is ours to handle. No environment: no secrets where documents are opened.
             return await asyncio.create_subprocess_exec(
@@ -157,18 +180,14 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     await process.communicate()
 
 
-async def _breakdown(process: asyncio.subprocess.Process) -> str:
-    """Why the process gave no answer."""
+async def _ended_by(process: asyncio.subprocess.Process) -> str:
+    """The signal that ended a process which gave no answer, or its exit code."""
     with suppress(TimeoutError):
         async with asyncio.timeout(1):
             await process.wait()  # it is ending by itself; how, is what we want to know
     code = process.returncode
     await _end(process)
-    if code == -signal.SIGXCPU:
-        return "reading it took too much time of the processor"
-    if code is not None and code < 0:
-        return f"reading it broke down ({signal.Signals(-code).name})"
-    return "reading it broke down"
+    return signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
 
 
 def _reading(name: str, answer: dict[str, object]) -> Reading:
