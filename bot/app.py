@@ -23,6 +23,7 @@ from adapters.web.send import PageMessenger
 from bot.commands.forget import Forget
 from bot.commands.help import Help
 from bot.commands.reset import Reset
+from bot.commands.source import Source
 from bot.commands.start import Start
 from bot.company import Company
 from bot.config import Config
@@ -78,6 +79,7 @@ def steps_of(config: Config, stores: Stores, model: Model | None, texts: Texts, 
         "help": Help(is_admin=is_admin, texts=texts),
         "reset": reset,
         "forget": forget,
+        "source": Source(knowledge=stores.knowledge, texts=texts),
     }
     return (
         Commands(table, limiter=stores.limiter, is_admin=is_admin, texts=texts, meter=meter),

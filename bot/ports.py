@@ -211,6 +211,9 @@ class Knowledge(Protocol):
     async def search(self, base: str, question: str, language: Language, k: int) -> Found:
         """The best passages of a base for a question, those in the asker's language preferred among copies."""
 
+    async def fetch(self, base: str, references: Sequence[str]) -> tuple[Passage | None, ...]:
+        """Passages of a base by their references; None for each whose document has another version by now."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:

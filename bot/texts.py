@@ -15,7 +15,7 @@ import yaml
 
 from bot.message import Language
 
-COMMANDS = ("start", "help", "reset", "forget")
+COMMANDS = ("start", "help", "source", "reset", "forget")
 """The chat commands that everyone sees in the platform's menu, in its order."""
 
 _UNITS: dict[Language, tuple[str, str, str]] = {"en": ("second", "minute", "hour"), "zh": ("秒", "分钟", "小时")}

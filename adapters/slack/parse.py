@@ -23,7 +23,7 @@ _ID = re.compile(r"[A-Za-z0-9]{1,64}")
 _TS = re.compile(r"([0-9]{1,11})\.([0-9]{1,6})")
 _TRIGGER = re.compile(r"[A-Za-z0-9.]{1,200}")
 _COMMAND = re.compile(r"[!/]([a-z][a-z0-9_-]{0,31})(?:\s+(.*))?", re.IGNORECASE | re.DOTALL)
-_BARE_COMMANDS = frozenset({"start", "help", "reset", "reset channel", "forget", "usage"})
+_BARE_COMMAND = re.compile(r"start|help|reset(?: channel)?|forget|usage|source(?: \d{1,2})?")
 """Words that are a command when they are all that follows a mention: threads take no slash commands."""
 _MESSAGE_SUBTYPES = frozenset({"file_share", "thread_broadcast"})
 
@@ -140,8 +140,9 @@ def _command(text: str, *, mentioned: bool, addressed: bool) -> Command | None:
     match = _COMMAND.fullmatch(text)
     if match is not None:
         return Command(name=match[1].lower(), argument=(match[2] or "").strip(), addressed=addressed)
-    if mentioned and text.lower() in _BARE_COMMANDS:
-        name, _, argument = text.lower().partition(" ")
+    bare = _BARE_COMMAND.fullmatch(text.lower()) if mentioned else None
+    if bare is not None:
+        name, _, argument = bare[0].partition(" ")
         return Command(name=name, argument=argument, addressed=True)
     return None
 

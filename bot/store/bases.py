@@ -11,6 +11,8 @@ from bot.ports import Found
 from bot.store import keys
 from bot.store.client import translated
 from bot.store.passages import Passages
+from bot.store.passages_fetch import fetch
+from bot.turn import Passage
 
 
 class KnowledgeBases:
@@ -35,6 +37,14 @@ class KnowledgeBases:
             KeyError: there is no such base.
         """
         return await self._passages[base].search(question, language, k)
+
+    async def fetch(self, base: str, references: Sequence[str]) -> tuple[Passage | None, ...]:
+        """See `bot.store.passages_fetch`.
+
+        Raises:
+            StoreUnavailable: Redis did not answer.
+        """
+        return await fetch(self._redis, base, references)
 
     def __getitem__(self, base: str) -> Passages:
         """The passages of one base.

@@ -73,6 +73,11 @@ class FakeKnowledge:
         self.asked.append(question)
         return Found(passages=self.passages[:k], epoch=self.epoch)
 
+    async def fetch(self, base: str, references: Sequence[str]) -> tuple[Passage | None, ...]:
+        """Those of the passages that it has."""
+        held = {passage.reference: passage for passage in self.passages}
+        return tuple(held.get(reference) for reference in references)
+
 
 @dataclass
 class FakeAnswers:

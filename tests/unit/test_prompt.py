@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -152,7 +153,7 @@ def test_another_wording_has_another_version() -> None:
 
     digest = hashlib.sha256(repr([*requests, ask()]).encode()).hexdigest()[:16]
 
-    assert (PROMPT_VERSION, digest) == ("2", "dea6d6a51c615940")
+    assert (PROMPT_VERSION, digest) == ("3", "24db21725d57bb85")
 
 
 # --- marks ------------------------------------------------------------------------------------------------------
@@ -182,6 +183,10 @@ def test_another_wording_has_another_version() -> None:
         ("![8](https://x.example/a.png) [8]", "![8](https://x.example/a.png)", ()),
         (r"\[9\] is no mark, [9] is.", r"\[9\] is no mark, is.", ()),
         ("Yes [1].\n\n[1]: https://evil.example\n", "Yes [1].\n\n", (1,)),
+        ("Days [1-3], [2–9] and [7-9].", "Days [1][2][3], [2][3] and.", (1, 2, 3)),
+        ("Five [Source 1], six [passage 2, source 3], [Sources: 1 and 2].", "Five [1], six [2][3], [1][2].", (1, 2, 3)),
+        ("五天【来源1】，六天[资料：2]。", "五天[1]，六天[2]。", (1, 2)),
+        ("Article (1), page (2) and [source code].", "Article (1), page (2) and [source code].", ()),
         ("Nested [7[9]] and [1[9]].", "Nested and [1].", (1,)),
         ("- [ ] open\n- [x] done [1]", "- [ ] open\n- [x] done [1]", (1,)),
         ("", "", ()),
@@ -252,6 +257,17 @@ def test_a_title_cannot_forge_markup() -> None:
 
     assert text.splitlines()[2:] == [
         r"- [1] a_b \[x\](http://e) \<@U1\> \`c\` \*\*d\*\* \_e\_ - \[2\] \|\|f\|\| \&lt;",
+    ]
+
+
+def test_a_document_with_an_address_is_a_link() -> None:
+    """Only http and https; nothing in the title or the address can end it early."""
+    linked = replace(passage("a", title="A [b] c", place="d"), url="https://x.example/a (b)?c=<d>")
+    other = replace(passage("b"), url="javascript:alert(1)")
+
+    assert sources([linked, other], (1, 2), "en", "Sources").splitlines()[2:] == [
+        r"- [1] [A \[b\] c › d](https://x.example/a%20%28b%29?c=%3Cd%3E)",
+        "- [2] Leave policy",
     ]
 
 

@@ -269,6 +269,8 @@ def test_a_mention_with_more_than_a_command_word_is_a_question() -> None:
     assert _incoming("<@U0BOT> help me").command is None
     assert _incoming("<@U0BOT> weather").command is None
     assert _incoming("<@U0BOT> reset channel").command == Command(name="reset", argument="channel", addressed=True)
+    assert _incoming("<@U0BOT> source 2").command == Command(name="source", argument="2", addressed=True)
+    assert _incoming("<@U0BOT> source of income").command is None
 
 
 def test_a_bare_command_in_a_thread_is_a_follow() -> None:
