@@ -11,7 +11,6 @@ import getpass
 import logging
 import os
 import secrets
-import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -20,6 +19,7 @@ from typing import get_args
 
 from adapters.terminal.chat import run as run_terminal
 from adapters.web.send import PageMessenger
+from bot.commands.dislike import Dislike
 from bot.commands.forget import Forget
 from bot.commands.help import Help
 from bot.commands.reset import Reset
@@ -30,13 +30,13 @@ from bot.config import Config
 from bot.deliver import Deliver
 from bot.documents import Documents, bases_of, check_base
 from bot.errors import StartError, StoreUnavailable
-from bot.evaluate import Searched
 from bot.http.app import build
 from bot.http.metrics import PrometheusMeter, QueueState
 from bot.http.server import serve as serve_http
 from bot.knowledge.ingest import Ingest, Progress, Summary
-from bot.language import language_of
 from bot.llm.quote import quote
+from bot.measure import reuse as reuse  # of the commands' application
+from bot.measure import search as search  # likewise
 from bot.message import Incoming, Language, Platform
 from bot.pipeline import Pipeline, Step
 from bot.platforms import Platforms, open_platforms
@@ -53,6 +53,7 @@ from bot.steps.retrieve import Retrieve
 from bot.steps.reuse import Reuse
 from bot.steps.rewrite import Rewrite
 from bot.steps.screen import Screen
+from bot.steps.similar import Similar
 from bot.store import keys
 from bot.store.embedded import EmbeddedRedis
 from bot.stores import Stores, open_stores
@@ -80,6 +81,7 @@ def steps_of(config: Config, stores: Stores, model: Model | None, texts: Texts, 
         "reset": reset,
         "forget": forget,
         "source": Source(knowledge=stores.knowledge, texts=texts),
+        "dislike": Dislike(answers=stores.answers, shown=stores.shown, texts=texts),
     }
     return (
         Commands(table, limiter=stores.limiter, is_admin=is_admin, texts=texts, meter=meter),
@@ -91,6 +93,14 @@ def steps_of(config: Config, stores: Stores, model: Model | None, texts: Texts, 
         Rewrite(model=model, meter=meter),
         Retrieve(knowledge=stores.knowledge, top_k=config.knowledge.top_k),
         Confirm(answers=stores.answers, meter=meter),
+        Similar(
+            near=stores.near_answers,
+            answers=stores.answers,
+            enabled=config.answers.similar,
+            max_cosine_distance=config.answers.max_cosine_distance,
+            verifier=model if config.answers.verify == "model" else None,
+            meter=meter,
+        ),
         Answer(
             model=model,
             quote=quote,
@@ -245,25 +255,6 @@ async def ingest(
             log.warning("no bot runs on %s: the documents are put there", config.redis.data_dir.absolute())
         ingesting = Ingest(stores.knowledge[base], stores.embedder)
         return await ingesting.sync(paths, origin="cli", progress=on_progress)
-
-
-async def search(config: Config, questions: Sequence[str], k: int | None = None, base: str = MAIN) -> list[Searched]:
-    """What the pipeline would find for each question, at most `k` passages (`knowledge.top_k` if not given).
-
-    Raises:
-        ConfigError: there is no such base.
-        StartError: Redis cannot be reached or started.
-        StoreUnavailable: it went away.
-    """
-    check_base(config, base)
-    searched: list[Searched] = []
-    async with open_stores(config, join=True) as stores:
-        for question in questions:
-            started = time.perf_counter()
-            found = await stores.knowledge.search(base, question, language_of(question), k or config.knowledge.top_k)
-            milliseconds = (time.perf_counter() - started) * 1000
-            searched.append(Searched(question=question, found=found, milliseconds=milliseconds))
-    return searched
 
 
 class ClosingGate:

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal, TypeVar
 
@@ -44,7 +44,18 @@ class Deferred:
     error: bool = False
 
 
-Result = Literal["delivered", "undeliverable", "lost"] | Deferred
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """All parts are out.
+
+    Attributes:
+        last: id of the last part, which settling writes down instead of the ledger.
+    """
+
+    last: SentId | None = field(default=None, compare=False)
+
+
+Result = Delivered | Literal["undeliverable", "lost"] | Deferred
 """`undeliverable`: the platform will never take it. `lost`: the lease is another's. `Deferred`: the ledger knows what
 is out, the rest is due later."""
 
@@ -116,7 +127,7 @@ class Deliver:
             if isinstance(outcome, Deferred):
                 return outcome
             just_sent = (index, outcome)
-        return "delivered"
+        return Delivered(last=just_sent[1] if just_sent is not None else None)
 
     async def _record(
         self, lease: Lease, delivery: Delivery | None, sent: tuple[int, SentId] | None, sending: int | None

@@ -123,6 +123,7 @@ class Incoming:
         attachment: what came with the message that we cannot read.
         addressing: whether the message is spoken to us.
         locale: the platform's hint about the person's language (`en`, `zh-hans`), if any.
+        about: id of the message of ours that this one replies or reacts to, if the platform says so.
     """
 
     id: MessageId
@@ -134,6 +135,7 @@ class Incoming:
     attachment: Attachment | None = None
     addressing: Addressing = "direct"
     locale: str | None = None
+    about: SentId | None = None
 
     def to_json(self) -> str:
         """One JSON object; `sent_at` in ISO 8601."""

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, Protocol
 
-from bot.message import Conversation, Incoming, Language, MessageId, Part, PersonId, PlaceId, Platform, ReplyTo, SentId
-from bot.turn import AnswerKey, Exchange, Outcome, Passage, StoredAnswer
+from bot.message import Conversation, Incoming, Language, Part, PersonId, PlaceId, Platform, ReplyTo, SentId
+from bot.turn import Exchange, Outcome, Passage
 
 # --- receiving --------------------------------------------------------------------------------------------
 
@@ -129,8 +129,19 @@ class Inbox(Protocol):
     async def tell_waiting(self, claimed: Claimed) -> bool:
         """Mark that the person gets the word of waiting; True to exactly one caller per turn."""
 
-    async def settle(self, claimed: Claimed, remember: Exchange | None) -> Literal["settled", "done", "lost"]:
-        """End the turn and remember it. `done`: it had ended before. `lost`: the lease is another's."""
+    async def settle(
+        self, claimed: Claimed, remember: Exchange | None, last: SentId | None = None
+    ) -> Literal["settled", "done", "lost"]:
+        """End the turn and remember it.
+
+        Args:
+            claimed: the turn.
+            remember: what the history keeps of it.
+            last: the platform's id of the last part, if the ledger does not have it.
+
+        Returns:
+            `done`: it had ended before. `lost`: the lease is another's.
+        """
 
     async def bury(self, claimed: Claimed, reason: str) -> Literal["settled", "done", "lost"]:
         """Move the message to the dead letters, with the reason, never with a secret in it."""
@@ -187,7 +198,7 @@ class Forgetting(Protocol):
         """Erase all that is stored about a person."""
 
 
-# --- knowledge and answers --------------------------------------------------------------------------------------
+# --- knowledge --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,51 +224,6 @@ class Knowledge(Protocol):
 
     async def fetch(self, base: str, references: Sequence[str]) -> tuple[Passage | None, ...]:
         """Passages of a base by their references; None for each whose document has another version by now."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
-    """A stored answer; `current` if its epoch is the knowledge base's own, so that it may be served as it is."""
-
-    answer: StoredAnswer
-    current: bool
-
-
-Lead = Literal["lead", "alone", "wait"]
-"""`lead`: answer it, others wait for you. `alone`: answer it, nobody waits. `wait`: another is answering it."""
-
-
-class Answers(Protocol):
-    """Answers given before, by knowledge base, scope and question."""
-
-    async def find(self, key: AnswerKey, leader: MessageId | None, *, stale: int = -1) -> Hit | Lead:
-        """A stored answer, or who answers now. Repeated by the same message it says the same.
-
-        Without a leader nobody is made to wait: the answer of this asker is not for others.
-
-        An entry of epoch `stale` or older was found to be no longer good: it is dropped.
-        """
-
-    async def confirm(self, key: AnswerKey, answer: StoredAnswer, epoch: int) -> bool:
-        """The same passages were found in this epoch: the entry is good for it. False: it is gone by now."""
-
-    async def renew_lead(self, key: AnswerKey, leader: MessageId) -> None:
-        """Keep others waiting a little longer."""
-
-    async def store(
-        self, key: AnswerKey, leader: MessageId, answer: StoredAnswer, asker: Conversation, arrived_ms: int
-    ) -> bool:
-        """Store an answer and free those who wait. False: the asker was forgotten since; nothing is kept."""
-
-    async def free(self, key: AnswerKey, leader: MessageId) -> None:
-        """The leader has no answer to share: all who wait ask for themselves."""
-
-
-class Shown(Protocol):
-    """Which stored answer a message of ours shows."""
-
-    async def key_of(self, place: PlaceId, message: SentId) -> AnswerKey | None:
-        """Where it is stored; None if the message shows none."""
 
 
 # --- the model ------------------------------------------------------------------------------------------------
@@ -375,6 +341,11 @@ class PageBox(Protocol):
 # --- watching ---------------------------------------------------------------------------------------------------
 
 
+ReuseResult = Literal["hit", "confirmed", "stale", "miss", "unfit", "similar", "verified"]
+"""`confirmed`: of another epoch and good again. `similar`, `verified`: after a `miss` or `stale`, the answer of a
+question that means the same, by the guard's judgement or by the model's."""
+
+
 class Meter(Protocol):
     """Counters and timings; never blocks, never raises."""
 
@@ -390,7 +361,7 @@ class Meter(Protocol):
     def model(self, result: Literal["ok", "truncated", "failed"], seconds: float, prompt: int, completion: int) -> None:
         """The model was called; tokens as counted by the server."""
 
-    def reuse(self, result: Literal["hit", "confirmed", "stale", "miss", "unfit"]) -> None:
+    def reuse(self, result: ReuseResult) -> None:
         """The answer store was asked, or not, the question being unfit."""
 
     def refused(self, rule: str) -> None:

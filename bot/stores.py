@@ -18,6 +18,7 @@ from bot.message import Platform
 from bot.ports import Embedder
 from bot.store import keys
 from bot.store.answers import RedisAnswers
+from bot.store.answers_index import AnswersIndex
 from bot.store.bases import KnowledgeBases
 from bot.store.client import connect, connect_blocking
 from bot.store.doorbell import LISTEN, RedisDoorbell
@@ -30,6 +31,7 @@ from bot.store.page_box import RedisPageBox
 from bot.store.passages import Passages
 from bot.store.probe import probe
 from bot.store.scripts import Scripts
+from bot.store.shown import RedisShown
 from bot.turn import MAIN
 
 REFUSALS = ((1, timedelta(hours=1)),)
@@ -54,6 +56,8 @@ class Stores:
     limiter: RedisLimiter
     forgetting: RedisForgetting
     answers: RedisAnswers
+    near_answers: AnswersIndex
+    shown: RedisShown
     outbound: RedisOutbound
     doorbell: RedisDoorbell
     page_box: RedisPageBox
@@ -159,6 +163,7 @@ def _open(
             max_turns=config.history.max_turns,
             max_tokens=config.history.max_tokens,
             history_ttl=config.history.ttl,
+            shown_ttl=config.answers.ttl,
         ),
         limiter=RedisLimiter(scripts, rules),
         forgetting=RedisForgetting(
@@ -169,7 +174,9 @@ def _open(
             kb_scripts=kb_scripts,
             knowledge_bases=names,
         ),
+        shown=RedisShown(redis, partitions=config.inbox.partitions, lane=lane),
         answers=RedisAnswers(kb_scripts, ttl=config.answers.ttl),
+        near_answers=AnswersIndex(kb_redis, embedder),
         outbound=RedisOutbound(scripts, _buckets(config)),
         doorbell=RedisDoorbell(waiting),
         page_box=RedisPageBox(redis, waiting),

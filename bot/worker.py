@@ -20,11 +20,11 @@ from typing import Protocol
 import structlog
 
 from bot.company import Company
-from bot.deliver import Deferred, Deliver, backoff, insist
+from bot.deliver import Deferred, Deliver, Delivered, backoff, insist
 from bot.errors import StoreUnavailable
 from bot.language import language_of
 from bot.lease import Lease
-from bot.message import Conversation, Language, MessageId, Platform
+from bot.message import Conversation, Language, MessageId, Platform, SentId
 from bot.pipeline import Pipeline
 from bot.ports import Claimed, Delivery, Inbox, Messenger, Meter
 from bot.texts import Texts
@@ -235,10 +235,12 @@ class Worker:
         result = await self._deliver.deliver(lease, delivery)
         if isinstance(result, Deferred):
             await self._inbox.defer(claimed, result.delay, error=result.error)
+        elif isinstance(result, Delivered):
+            await self._end(lease, delivery, delivery.outcome, last=result.last)
         elif result == "lost":
             log.info("the turn is another worker's by now")
         else:
-            await self._end(lease, delivery, delivery.outcome if result == "delivered" else "undeliverable")
+            await self._end(lease, delivery, "undeliverable")
 
     def _exhausted(self, claimed: Claimed) -> bool:
         return claimed.attempts >= self._max_attempts or claimed.crashes >= MAX_CRASHES
@@ -297,12 +299,14 @@ class Worker:
             parts=parts, private=turn.reply.private, outcome=turn.outcome, remember=turn.remember, dead=dead
         )
 
-    async def _end(self, lease: Lease, delivery: Delivery | None, outcome: Outcome | str) -> None:
+    async def _end(
+        self, lease: Lease, delivery: Delivery | None, outcome: Outcome | str, *, last: SentId | None = None
+    ) -> None:
         """Settle or bury, until it is done: what the person has been told cannot be found out again.
 
         A task of its own that is waited for, so that being stopped does not cut it short.
         """
-        ending = asyncio.create_task(insist(lambda: self._close(lease.claimed, delivery)), name="turn - settle")
+        ending = asyncio.create_task(insist(lambda: self._close(lease.claimed, delivery, last)), name="turn - settle")
         try:
             end = await asyncio.shield(ending)
         except asyncio.CancelledError:
@@ -313,10 +317,10 @@ class Worker:
             self._meter.settled(lease.claimed.incoming.conversation.platform, outcome, seconds)
             log.info("settled", extra={"outcome": outcome, "seconds": round(seconds, 3)})
 
-    async def _close(self, claimed: Claimed, delivery: Delivery | None) -> str:
+    async def _close(self, claimed: Claimed, delivery: Delivery | None, last: SentId | None) -> str:
         if delivery is not None and delivery.dead:
             return await self._inbox.bury(claimed, delivery.dead)
-        return await self._inbox.settle(claimed, delivery.remember if delivery is not None else None)
+        return await self._inbox.settle(claimed, delivery.remember if delivery is not None else None, last)
 
     async def _renew_leases(self) -> None:
         while True:

@@ -6,7 +6,7 @@ import itertools
 from datetime import UTC, datetime
 
 from bot.language import language_of
-from bot.message import Addressing, Attachment, Command, Conversation, Incoming, MessageId, Platform, ReplyTo
+from bot.message import Addressing, Attachment, Command, Conversation, Incoming, MessageId, Platform, ReplyTo, SentId
 from bot.turn import Exchange, Passage, Turn
 
 _numbers = itertools.count(1)
@@ -29,6 +29,7 @@ def incoming(
     addressing: Addressing = "direct",
     private: bool = True,
     locale: str | None = None,
+    about: SentId | None = None,
 ) -> Incoming:
     """A message, each time another one unless `message_id` says which."""
     of = of or conversation()
@@ -42,6 +43,7 @@ def incoming(
         attachment=attachment,
         addressing=addressing,
         locale=locale,
+        about=about,
     )
 
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 
 from adapters.slack.mrkdwn import addresses_others, mentions, readable
 from bot.errors import MalformedEvent
-from bot.message import Addressing, Attachment, Command, Conversation, Incoming, MessageId, ReplyTo
+from bot.message import Addressing, Attachment, Command, Conversation, Incoming, MessageId, ReplyTo, SentId
 
 _ID = re.compile(r"[A-Za-z0-9]{1,64}")
 _TS = re.compile(r"([0-9]{1,11})\.([0-9]{1,6})")
@@ -60,6 +60,8 @@ def parse_event(body: object, me: Me) -> Incoming | Ignored:
     if outer.get("type") != "event_callback":
         return Ignored(reason="no event")
     event = _mapping(outer.get("event"), "event")
+    if event.get("type") == "reaction_added":
+        return _reaction(event, me)
     if event.get("type") not in ("message", "app_mention"):
         return Ignored(reason="no message")
     return _not_a_person(event, me) or _message(event, me)
@@ -85,6 +87,26 @@ def parse_slash(form: object, me: Me, *, now: datetime) -> Incoming | Ignored:
         text=f"/{name[1].lower()} {argument}".strip(),
         reply_to=ReplyTo(channel=channel, user=user, private=channel.startswith("D"), ephemeral=True),
         command=Command(name=name[1].lower(), argument=argument, addressed=True, whole_channel=True),
+    )
+
+
+def _reaction(event: Mapping[str, object], me: Me) -> Incoming | Ignored:
+    """A thumb down on a message of ours (https://docs.slack.dev/reference/events/reaction_added)."""
+    name = _string(event, "reaction").partition("::")[0]
+    if name not in ("-1", "thumbsdown") or event.get("item_user") != me.user or event.get("user") == me.user:
+        return Ignored(reason="a reaction that asks nothing")
+    item = _mapping(event.get("item"), "item")
+    if item.get("type") != "message":
+        return Ignored(reason="a reaction to no message")
+    channel, user, ts = _id(item, "channel"), _id(event, "user"), _ts(event, "event_ts")
+    return Incoming(
+        id=MessageId(f"slack:{me.team}:{channel}:{ts}:{user}"),
+        conversation=Conversation(platform="slack", workspace=me.team, channel=channel, thread="", user=user),
+        sent_at=_sent_at(ts),
+        text="",
+        reply_to=ReplyTo(channel=channel, user=user, private=channel.startswith("D")),
+        command=Command(name="dislike", addressed=True),
+        about=SentId(_ts(item, "ts")),
     )
 
 

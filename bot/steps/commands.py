@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from bot.message import Conversation, Reply
+from bot.message import Command, Conversation, Reply
 from bot.ports import Limiter, Meter
 from bot.refusal import limited
 from bot.texts import Texts
@@ -16,9 +17,13 @@ from bot.turn import Turn
 class CommandAct(Protocol):
     """What one command does."""
 
-    async def __call__(self, turn: Turn) -> Reply:
-        """Do it; the receipt."""
+    async def __call__(self, turn: Turn) -> Reply | None:
+        """Do it; the receipt, or None if nothing is said."""
         ...
+
+
+_THUMB_DOWN = re.compile("(?:\N{THUMBS DOWN SIGN}[\U0001f3fb-\U0001f3ff]?|:(?:-1|thumbsdown):(?::skin-tone-[2-6]:)?)+")
+"""A message of nothing else is the command `dislike`; Slack writes it as a word between colons."""
 
 
 class Commands:
@@ -51,6 +56,8 @@ class Commands:
             StoreUnavailable: the limiter did not decide, or the command is half done and is to be run again.
         """
         command = turn.incoming.command
+        if command is None and _THUMB_DOWN.fullmatch(turn.incoming.text.strip()):
+            command = Command(name="dislike", addressed=True)
         if command is None:
             return turn
         act = self._table.get(command.name)
@@ -61,7 +68,8 @@ class Commands:
             return refused
         if act is None:
             return turn.told(self._texts("unknown_command", turn.voice, command=command.name), "command")
-        return replace(turn, reply=await act(turn), outcome="command")
+        reply = await act(turn)
+        return replace(turn, reply=reply, silent=reply is None, outcome="command")
 
     async def _refused(self, turn: Turn) -> Turn | None:
         conversation = turn.incoming.conversation

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import cast
 
+from bot.answers import Hit, Lead
 from bot.message import Conversation, MessageId
-from bot.ports import Hit, Lead
 from bot.store import keys
 from bot.store.scripts import Scripts, milliseconds
 from bot.turn import AnswerKey, StoredAnswer
@@ -15,6 +16,8 @@ LEAD = timedelta(seconds=15)
 """Life of a leader's mark, renewed while it works; longer only makes those who wait for a crashed one wait longer."""
 FREE = timedelta(seconds=30)
 """How long a question that has no answer to share lets everyone ask; shorter, and those who wait queue up again."""
+FIELDS = ("markdown", "answer", "epoch", "references", "tokens", "cited", "question")
+"""Of an entry, as far as it is read; `scope` and `vector` are there for the index (`bot.store.answers_index`)."""
 
 
 class RedisAnswers:
@@ -36,13 +39,13 @@ class RedisAnswers:
             StoreUnavailable: the mark may have been set; the same message asking again leads again.
         """
         answer = await self._scripts.run(
-            "answer_find", [keys.kb(key.base)], key.digest, leader or "", milliseconds(LEAD), stale
+            "answer_find", [keys.kb(key.base)], key.digest, leader or "", milliseconds(LEAD), stale, *FIELDS
         )
         kind, *rest = cast("list[object]", answer)
         if kind != b"hit":
             return cast("Lead", cast("bytes", kind).decode())
-        epoch, fields = cast("tuple[int, list[bytes]]", tuple(rest))
-        stored = _from_fields(fields)
+        epoch, values = cast("tuple[int, list[bytes | None]]", tuple(rest))
+        stored = stored_answer({field: value.decode() for field, value in zip(FIELDS, values, strict=True) if value})
         return Hit(answer=stored, current=stored.epoch == epoch)
 
     async def confirm(self, key: AnswerKey, answer: StoredAnswer, epoch: int) -> bool:
@@ -70,10 +73,38 @@ class RedisAnswers:
         """
         await self._scripts.run("answer_lead", [keys.kb(key.base)], key.digest, leader, "free", milliseconds(FREE))
 
+    async def evict(self, key: AnswerKey) -> bool:
+        """Drop a stored answer. DEL, one round trip.
+
+        Returns:
+            False if there was none.
+
+        Raises:
+            StoreUnavailable: it may have been dropped; dropping again is safe.
+        """
+        return await self._scripts.run("answer_evict", [keys.kb(key.base)], key.digest) == 1
+
     async def store(
-        self, key: AnswerKey, leader: MessageId, answer: StoredAnswer, asker: Conversation, arrived_ms: int
+        self,
+        key: AnswerKey,
+        leader: MessageId,
+        answer: StoredAnswer,
+        asker: Conversation,
+        arrived_ms: int,
+        *,
+        scope: str = "",
+        vector: bytes | None = None,
     ) -> bool:
         """Store an answer and free those who wait; see `answer_store.lua`. One round trip.
+
+        Args:
+            key: where.
+            leader: the message that was answered.
+            answer: what others may be given.
+            asker: whose /forget erases it.
+            arrived_ms: of the message, Unix ms.
+            scope: hexadecimal; of the similar questions that may be given it.
+            vector: of its question; without one, only the same question finds it.
 
         Returns:
             False if the asker was forgotten since: nothing is kept.
@@ -99,6 +130,7 @@ class RedisAnswers:
             *("tokens", answer.tokens),
             *("cited", " ".join(map(str, answer.cited))),
             *("question", answer.question),
+            *(("scope", scope, "vector", vector) if vector is not None else ()),
         )
         return done == 1
 
@@ -107,14 +139,18 @@ def _references(answer: StoredAnswer) -> str:
     return "\n".join(answer.references)
 
 
-def _from_fields(fields: list[bytes]) -> StoredAnswer:
-    entry = dict(zip(fields[::2], fields[1::2], strict=True))
+def stored_answer(fields: Mapping[str, str]) -> StoredAnswer:
+    """An entry as read: of `FIELDS`, those that are there.
+
+    Raises:
+        KeyError, ValueError: it is no entry.
+    """
     return StoredAnswer(
-        markdown=entry[b"markdown"].decode(),
-        answer=entry[b"answer"].decode(),
-        epoch=int(entry[b"epoch"]),
-        references=tuple(filter(None, entry[b"references"].decode().split("\n"))),
-        tokens=int(entry[b"tokens"]),
-        cited=tuple(map(int, entry.get(b"cited", b"").split())),
-        question=entry.get(b"question", b"").decode(),
+        markdown=fields.get("markdown", ""),
+        answer=fields.get("answer", ""),
+        epoch=int(fields["epoch"]),
+        references=tuple(filter(None, fields.get("references", "").split("\n"))),
+        tokens=int(fields["tokens"]),
+        cited=tuple(map(int, fields.get("cited", "").split())),
+        question=fields.get("question", ""),
     )

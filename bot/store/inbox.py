@@ -44,6 +44,7 @@ class RedisInbox:
         max_turns: exchanges kept of a conversation.
         max_tokens: tokens kept of a conversation.
         history_ttl: life of a history after its last use.
+        shown_ttl: how long it is known which stored answer a message of ours shows.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class RedisInbox:
         max_turns: int,
         max_tokens: int,
         history_ttl: timedelta,
+        shown_ttl: timedelta,
     ) -> None:
         self._scripts = scripts
         self._partitions = partitions
@@ -66,6 +68,7 @@ class RedisInbox:
         self._max_turns = max_turns
         self._max_tokens = max_tokens
         self._history_ms = milliseconds(history_ttl)
+        self._shown_ms = milliseconds(shown_ttl)
         self._turn_of_partition = 0
         self._idle: timedelta | None = None
 
@@ -235,8 +238,13 @@ class RedisInbox:
         )
         return answer == 1
 
-    async def settle(self, claimed: Claimed, remember: Exchange | None) -> End:
+    async def settle(self, claimed: Claimed, remember: Exchange | None, last: SentId | None = None) -> End:
         """End the turn and remember it; see `settle.lua`. One round trip.
+
+        Args:
+            claimed: the turn.
+            remember: what the history keeps of it.
+            last: the platform's id of the last part, which the ledger does not have.
 
         Raises:
             StoreUnavailable: it may have been settled; settle again.
@@ -256,6 +264,9 @@ class RedisInbox:
             self._history_ms,
             keys.doorbell(),
             self._scripts.now,
+            "" if remember is None or remember.key is None else ":".join(remember.key),
+            self._shown_ms,
+            last or "",
         )
         return cast("End", cast("bytes", answer).decode())
 

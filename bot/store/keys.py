@@ -44,6 +44,8 @@ def inbox(partition: int, lane: str = SERVED) -> str:
     `:claim:<token>` STRING conversation; lives one lease.
     `:seen:<hour>` SET of message ids by the platform's hour; lives `SEEN_MS` after the last addition.
     `:history:<conversation>` LIST of exchanges, newest last; TTL `history.ttl`, renewed by use.
+    `:shown:<place>:<sent id>` STRING `<base>:<digest>`, the stored answer that a message of ours shows; TTL
+        `answers.ttl`.
     `:thread:<conversation>` STRING, the thread is ours for this person: Unix ms of the last message that made it so;
         TTL `history.ttl`, renewed by use.
     `:of:<u|p>:<id>` ZSET conversation → Unix ms of its last message, of a user or a place; TTL `INDEX_MS` or

@@ -63,6 +63,7 @@ async def _use_answers(scripts: Scripts) -> None:
     await answers.find(AnswerKey("main", "k"), MessageId("n"))
     await answers.find(AnswerKey("main", "l"), MessageId("m"))
     await answers.free(AnswerKey("main", "l"), MessageId("m"))
+    await answers.evict(AnswerKey("main", "l"))
     await answers.find(AnswerKey("main", "o"), MessageId("m"))
     await answers.renew_lead(AnswerKey("main", "o"), MessageId("m"))
 

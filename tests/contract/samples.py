@@ -54,6 +54,7 @@ def inbox_on(
         max_turns=max_turns,
         max_tokens=100,
         history_ttl=timedelta(hours=24),
+        shown_ttl=timedelta(hours=1),
     )
 
 

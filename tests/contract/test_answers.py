@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
+from bot.answers import Hit
 from bot.message import MessageId
-from bot.ports import Hit
 from bot.store import keys
 from bot.store.answers import FREE, LEAD, RedisAnswers
 from bot.store.forgetting import RedisForgetting

@@ -13,7 +13,7 @@ import pytest
 from redis.asyncio import Redis
 
 from bot import deliver as deliver_module
-from bot.deliver import AFTER_UNKNOWN, FIRST_RETRY, LAST_RETRY, WORTH_WAITING, Deferred, Deliver
+from bot.deliver import AFTER_UNKNOWN, FIRST_RETRY, LAST_RETRY, WORTH_WAITING, Deferred, Deliver, Delivered
 from bot.errors import SendFailed, SendLimited, SendRefused, SendUnknown, StoreUnavailable
 from bot.lease import Lease
 from bot.message import Conversation, Part, SentId
@@ -129,7 +129,7 @@ async def test_every_part_is_written_down_before_and_after(desk: Desk) -> None:
     result = await desk.deliver().deliver(await desk.message(), THREE)
 
     first, second = SentId(f"id of {KEYS[0]}"), SentId(f"id of {KEYS[1]}")
-    assert (result, desk.stage.heard, desk.stage.asked) == ("delivered", ["one", "two", "three"], KEYS)
+    assert (result, desk.stage.heard, desk.stage.asked) == (Delivered(), ["one", "two", "three"], KEYS)
     assert seen == [(None,), (first, None), (first, second, None)]
     assert desk.meter.counted == [("sent", "ok")] * 3
 
@@ -145,7 +145,7 @@ async def test_a_take_over_sends_only_what_is_not_out(desk: Desk) -> None:
 
     result = await desk.deliver().deliver(second, second.claimed.delivery)
 
-    assert (result, desk.stage.heard, desk.stage.looked_for) == ("delivered", ["three"], [KEYS[1]])
+    assert (result, desk.stage.heard, desk.stage.looked_for) == (Delivered(), ["three"], [KEYS[1]])
     assert (await desk.ledger())[:2] == ("55", "66")
 
 
@@ -159,7 +159,7 @@ async def test_a_part_that_is_not_found_is_sent_again(desk: Desk) -> None:
 
     result = await desk.deliver().deliver(second, second.claimed.delivery)
 
-    assert (result, desk.stage.asked) == ("delivered", KEYS)
+    assert (result, desk.stage.asked) == (Delivered(), KEYS)
 
 
 async def test_what_was_sent_is_written_down_whatever_it_takes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +172,7 @@ async def test_what_was_sent_is_written_down_whatever_it_takes(desk: Desk, monke
     desk.stage.on_send = then_away
     result = await desk.deliver().deliver(await desk.message(), THREE)
 
-    assert (result, desk.stage.asked, desk.scripts.failing["record"]) == ("delivered", KEYS, 0)
+    assert (result, desk.stage.asked, desk.scripts.failing["record"]) == (Delivered(), KEYS, 0)
     assert (await desk.ledger())[0] == f"id of {KEYS[0]}"
 
 
@@ -230,7 +230,7 @@ async def test_a_send_begins_only_if_it_ends_within_the_lease(desk: Desk, held: 
 
     result = await desk.deliver().deliver(lease, ONE_PART)
 
-    assert (result, desk.stage.heard) == (("delivered", ["one"]) if held else ("lost", []))
+    assert (result, desk.stage.heard) == ((Delivered(), ["one"]) if held else ("lost", []))
     assert lease.holds_for(LEASE / 2) == held
 
 
@@ -251,7 +251,7 @@ async def test_what_writing_down_takes_is_taken_from_the_lease(desk: Desk) -> No
     desk.inbox = inbox_on(desk.redis, Slow(desk.redis, now_ms=START_MS))
     result = await desk.deliver().deliver(lease, ONE_PART)
 
-    assert result == "delivered"
+    assert result == Delivered()
     assert lease.holds_for(LEASE / 2)
 
 
@@ -282,7 +282,7 @@ async def test_a_limited_chat_is_closed_for_everyone_in_it(desk: Desk) -> None:
     elsewhere = await desk.deliver().deliver(await desk.message(conversation("8", "d")), ONE_PART)
 
     assert limited == neighbour == Deferred(delay=timedelta(seconds=30))
-    assert (elsewhere, len(desk.stage.asked), desk.stage.heard) == ("delivered", 2, ["one"])
+    assert (elsewhere, len(desk.stage.asked), desk.stage.heard) == (Delivered(), 2, ["one"])
     assert desk.meter.counted == [("sent", "limited"), ("sent", "ok")]
 
 
@@ -332,7 +332,7 @@ async def test_a_delivery_sleeps_for_two_moments_at_most(
 
     result = await desk.deliver().deliver(await desk.message(), THREE)
 
-    assert result == ("delivered" if len(heard) == 3 else Deferred(delay=MOMENT))
+    assert result == (Delivered() if len(heard) == 3 else Deferred(delay=MOMENT))
     assert (len(desk.budget.sent), desk.stage.heard) == (asked, heard)
 
 

@@ -370,6 +370,7 @@ async def test_lanes_do_not_meet(redis: Redis, scripts: Scripts) -> None:
         max_turns=1,
         max_tokens=1,
         history_ttl=timedelta(hours=1),
+        shown_ttl=timedelta(hours=1),
     )
     await terminal.put(incoming(1))
 

@@ -80,6 +80,7 @@ class InboxMachine(RuleBasedStateMachine):
             max_turns=MAX_TURNS,
             max_tokens=MAX_TOKENS,
             history_ttl=timedelta(hours=24),
+            shown_ttl=timedelta(hours=1),
         )
         self.forgetting = RedisForgetting(
             self.redis,

@@ -346,6 +346,7 @@ async def test_a_turn_that_takes_longer_than_its_lease_is_run_once(desk: Cast, s
         max_turns=9,
         max_tokens=9,
         history_ttl=timedelta(hours=1),
+        shown_ttl=timedelta(hours=1),
     )
     desk.outbound = RedisOutbound(desk.scripts, {})
     runs: list[MessageId] = []

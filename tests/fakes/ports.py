@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+import numpy as np
+
+from bot.answers import Hit, Lead, Near
 from bot.errors import ModelUnavailable
-from bot.message import Conversation, Language, MessageId, PersonId, PlaceId, Platform
-from bot.ports import Completion, Decision, Found, Hit, Lead, ModelMessage, Receipt
+from bot.message import Conversation, Language, MessageId, PersonId, PlaceId, Platform, SentId
+from bot.ports import Completion, Decision, Found, ModelMessage, Receipt, ReuseResult
 from bot.turn import AnswerKey, Passage, StoredAnswer
 
 
@@ -34,7 +37,7 @@ class FakeMeter:
         """Remember."""
         self.counted.append(("model", result))
 
-    def reuse(self, result: Literal["hit", "confirmed", "stale", "miss", "unfit"]) -> None:
+    def reuse(self, result: ReuseResult) -> None:
         """Remember."""
         self.counted.append(("reuse", result))
 
@@ -62,16 +65,17 @@ class FakeLimiter:
 
 @dataclass
 class FakeKnowledge:
-    """Finds the same passages for every question."""
+    """Finds the same passages for every question, and has the vectors of some."""
 
     passages: tuple[Passage, ...] = ()
     epoch: int = 1
     asked: list[str] = field(default_factory=list)
+    vectors: dict[str, bytes] = field(default_factory=dict)
 
     async def search(self, base: str, question: str, language: Language, k: int) -> Found:
         """The passages."""
         self.asked.append(question)
-        return Found(passages=self.passages[:k], epoch=self.epoch)
+        return Found(passages=self.passages[:k], epoch=self.epoch, vector=self.vectors.get(question))
 
     async def fetch(self, base: str, references: Sequence[str]) -> tuple[Passage | None, ...]:
         """Those of the passages that it has."""
@@ -79,13 +83,19 @@ class FakeKnowledge:
         return tuple(held.get(reference) for reference in references)
 
 
+def cosine_distance(one: bytes, other: bytes) -> float:
+    """Of two unit vectors, float32."""
+    return 1 - float(np.frombuffer(one, dtype="<f4") @ np.frombuffer(other, dtype="<f4"))
+
+
 @dataclass
 class FakeAnswers:
-    """One dictionary of answers and one of leaders, as in Redis but without time."""
+    """A dictionary each of answers, leaders and scopes with vectors, as in Redis but without time."""
 
     epoch: int = 1
     stored: dict[AnswerKey, StoredAnswer] = field(default_factory=dict)
     leaders: dict[AnswerKey, str] = field(default_factory=dict)
+    vectors: dict[AnswerKey, tuple[str, bytes]] = field(default_factory=dict)
 
     async def find(self, key: AnswerKey, leader: MessageId | None, *, stale: int = -1) -> Hit | Lead:
         """A stored answer, or who answers."""
@@ -107,17 +117,51 @@ class FakeAnswers:
         """Nothing runs out here."""
 
     async def store(
-        self, key: AnswerKey, leader: MessageId, answer: StoredAnswer, asker: Conversation, arrived_ms: int
+        self,
+        key: AnswerKey,
+        leader: MessageId,
+        answer: StoredAnswer,
+        asker: Conversation,
+        arrived_ms: int,
+        *,
+        scope: str = "",
+        vector: bytes | None = None,
     ) -> bool:
         """Keep it and end the lead."""
         self.stored[key] = answer
+        if vector is not None:
+            self.vectors[key] = scope, vector
         self.leaders.pop(key, None)
         return True
+
+    async def nearest(self, base: str, scope: str, vector: bytes, k: int) -> tuple[Near, ...]:
+        """By the cosine distance to each."""
+        near = [
+            Near(key=key, answer=self.stored[key], distance=cosine_distance(vector, there))
+            for key, (of, there) in self.vectors.items()
+            if key in self.stored and (key.base, of) == (base, scope)
+        ]
+        return tuple(sorted(near, key=lambda one: one.distance)[:k])
+
+    async def evict(self, key: AnswerKey) -> bool:
+        """Drop it."""
+        return self.stored.pop(key, None) is not None
 
     async def free(self, key: AnswerKey, leader: MessageId) -> None:
         """Let everyone ask."""
         if self.leaders.get(key) == leader:
             self.leaders[key] = "free"
+
+
+@dataclass
+class FakeShown:
+    """Which stored answer each message of ours shows."""
+
+    keys: dict[str, AnswerKey] = field(default_factory=dict)
+
+    async def key_of(self, place: PlaceId, message: SentId) -> AnswerKey | None:
+        """The key."""
+        return self.keys.get(message)
 
 
 @dataclass

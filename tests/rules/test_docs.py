@@ -45,6 +45,7 @@ SCOPES_OF_EVENTS = {
     "message.groups": "groups:history",
     "message.im": "im:history",
     "message.mpim": "mpim:history",
+    "reaction_added": "reactions:read",
 }
 
 
@@ -120,6 +121,8 @@ def test_the_defaults_of_the_table_are_those_of_the_program(tmp_path: Path) -> N
     tree: dict[str, Any] = {}
     for key, default, _ in rows(section(page("configuration.md"), "Every key")):
         *sections, name = code(key).split(".")
+        if "bases[]" in sections:  # by default there is none
+            continue
         place: Any = tree
         for part in sections:
             if part.endswith("[]"):

@@ -138,6 +138,13 @@ class SlackServer:
         fields = {"hidden": True, "deleted_ts": ts, "previous_message": message}
         self.deliver(self.workspace.subtype_event(channel, "message_deleted", fields))
 
+    def react(self, channel: str, ts: str, user: str, reaction: str) -> None:
+        """A person reacts to a message: reaction_added."""
+        message = next(m for m in self.workspace.channel(channel).messages if m["ts"] == ts)
+        event: Json = {"type": "reaction_added", "user": user, "reaction": reaction, "item_user": message["user"]}
+        event |= {"item": {"type": "message", "channel": channel, "ts": ts}, "event_ts": self.workspace.new_ts()}
+        self.deliver(self.workspace.envelope(event))
+
     def join(self, channel: str, user: str) -> None:
         """A person joins a channel: channel_join."""
         fields = {"user": user, "text": f"<@{user}> has joined the channel"}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -126,6 +126,21 @@ class TelegramServer:
         message |= fields
         self._methods.messages[place.id][number] = message
         return self._queue.add({kind: message})
+
+    def react(self, chat_id: int, message_id: int, *emoji: str, user: User, before: Sequence[str] = ()) -> int:
+        """A person's reactions to a message are from now on these; returns the update id."""
+        kinds = {
+            when: [{"type": "emoji", "emoji": one} for one in row] for when, row in (("old", before), ("new", emoji))
+        }
+        reaction: Record = {
+            "chat": self._methods.chats[chat_id].record(),
+            "message_id": message_id,
+            "user": user.record(),
+            "date": int(time.time()),
+            "old_reaction": kinds["old"],
+            "new_reaction": kinds["new"],
+        }
+        return self._queue.add({"message_reaction": reaction})
 
     def push(self, update: Record) -> int:
         """Queue a raw update; an update id is added unless it has one."""

@@ -82,6 +82,7 @@ def inbox(redis: Redis) -> RedisInbox:
         max_turns=3,
         max_tokens=1000,
         history_ttl=timedelta(hours=1),
+        shown_ttl=timedelta(hours=1),
     )
 
 
@@ -147,6 +148,7 @@ async def test_4_a_worker_that_dies_loses_nothing(redis: Redis, inbox: RedisInbo
         max_turns=3,
         max_tokens=1000,
         history_ttl=timedelta(hours=1),
+        shown_ttl=timedelta(hours=1),
     )
     taken_over = await claimed(later, "w2")
 

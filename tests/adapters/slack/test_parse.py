@@ -160,7 +160,7 @@ def test_bots_ourselves_and_other_subtypes_are_passed_over(fields: Json) -> None
     "body",
     [
         {"type": "app_rate_limited"},
-        {"type": "event_callback", "event": {"type": "reaction_added"}},
+        {"type": "event_callback", "event": {"type": "reaction_removed"}},
         {"type": "event_callback", "event": {}},
         {},
     ],
@@ -401,3 +401,43 @@ def test_the_longest_message_is_read_at_once(unit: str) -> None:
 def test_any_markup_is_read(text: str) -> None:
     """Broken control sequences are text."""
     assert json.dumps(_direct(text).text)
+
+
+# --- reactions --------------------------------------------------------------------------------------------------------
+
+
+def _reaction(name: str, **fields: object) -> Json:
+    item = {"type": "message", "channel": "C1", "ts": ROOT}
+    event: Json = {"type": "reaction_added", "user": "U1", "reaction": name, "item": item, "item_user": "U0BOT"}
+    return {"type": "event_callback", "team_id": "T1", "event": event | {"event_ts": TS} | fields}
+
+
+@pytest.mark.parametrize("name", ["-1", "thumbsdown", "-1::skin-tone-3"])
+def test_a_thumb_down_takes_back_the_message_it_is_on(name: str) -> None:
+    """In whatever colour."""
+    read = parse_event(_reaction(name), ME)
+
+    assert isinstance(read, Incoming)
+    assert (read.command, read.about, read.text) == (Command(name="dislike", addressed=True), ROOT, "")
+    assert (read.conversation.channel, read.conversation.user) == ("C1", "U1")
+
+
+@pytest.mark.parametrize(
+    "reaction",
+    [
+        _reaction("+1"),
+        _reaction("-1", item_user="U2"),
+        _reaction("-1", user="U0BOT"),
+        _reaction("-1", item={"type": "file"}),
+    ],
+)
+def test_other_reactions_ask_nothing(reaction: Json) -> None:
+    """Neither another one, nor one to somebody else's message, nor our own."""
+    assert isinstance(parse_event(reaction, ME), Ignored)
+
+
+@pytest.mark.parametrize("damage", [{"reaction": 3}, {"item": None}, {"item": {"type": "message"}}, {"event_ts": "x"}])
+def test_a_damaged_reaction_is_malformed(damage: Json) -> None:
+    """It is counted, and nothing else happens."""
+    with pytest.raises(MalformedEvent):
+        parse_event(_reaction("-1", **damage), ME)

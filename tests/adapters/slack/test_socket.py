@@ -85,10 +85,10 @@ async def test_what_is_no_message_is_acknowledged(
     async with connected:
         ts = server.say("C1", "U1", "not for the bot")
         server.edit("C1", ts, "<@U0BOT> edited")
+        server.react("C1", ts, "U2", "-1")
         server.delete("C1", ts)
         server.join("C1", "U2")
         server.bot_says("C1", "<@U0BOT> beep")
-        server.deliver(server.workspace.envelope({"type": "reaction_added", "user": "U1", "event_ts": ts}))
         button = await server.sockets.deliver_once("interactive", {"type": "block_actions", "actions": []})
         await server.wait_until(lambda: len(server.sockets.acks) == 7, "seven acks")
 

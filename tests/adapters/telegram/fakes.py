@@ -14,7 +14,7 @@ from adapters.telegram.parse import Me
 from adapters.telegram.receive import TelegramReceiver
 from bot.errors import StoreUnavailable
 from bot.message import Incoming, Platform
-from bot.ports import Accepted, Receiver
+from bot.ports import Accepted, Receiver, ReuseResult
 from tests.servers.telegram import BOT_ID, USERNAME, TelegramServer
 from tests.servers.telegram_chat import Chat, User
 
@@ -73,7 +73,7 @@ class FakeMeter:
     def model(self, result: Literal["ok", "truncated", "failed"], seconds: float, prompt: int, completion: int) -> None:
         """Not used here."""
 
-    def reuse(self, result: Literal["hit", "confirmed", "stale", "miss", "unfit"]) -> None:
+    def reuse(self, result: ReuseResult) -> None:
         """Not used here."""
 
     def refused(self, rule: str) -> None:

@@ -366,3 +366,52 @@ def test_unfit_entities_are_passed_over(entities: object) -> None:
     message = {**bare_message(), "text": "@FrontDeskTestBot hi", "entities": entities}
 
     assert words(parse({"update_id": 1, "message": message}, ME)) == "@FrontDeskTestBot hi"
+
+
+# --- reactions --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("chat", [None, SUPERGROUP], ids=["private", "group"])
+def test_a_thumb_down_takes_back_the_message_it_is_on(server: TelegramServer, chat: Chat | None) -> None:
+    """It names the message; whose it is, Telegram does not say."""
+    server.say("hi", user=ANN, chat=chat)
+    channel = ANN.id if chat is None else chat.id
+
+    read = parse(server.update(server.react(channel, 77, "👍", "👎", user=ANN)), ME)
+
+    assert isinstance(read, Incoming)
+    assert (read.command, read.about, read.text) == (Command(name="dislike", addressed=True), "77", "")
+    assert read.conversation.channel == str(channel)
+    assert read.reply_to.private is (chat is None)
+
+
+@pytest.mark.parametrize(("before", "now"), [((), ("👍",)), (("👎",), ("👎", "👍")), (("👎",), ())])
+def test_other_reactions_ask_nothing(server: TelegramServer, before: tuple[str, ...], now: tuple[str, ...]) -> None:
+    """Neither another one, nor a thumb that was there before, nor one taken away."""
+    server.say("hi", user=ANN)
+
+    assert reason(parse(server.update(server.react(ANN.id, 77, *now, user=ANN, before=before)), ME))
+
+
+@pytest.mark.parametrize("damage", [{"user": None}, {"user": {}}, {"chat": 3}, {"message_id": "x"}, {"date": None}])
+def test_a_damaged_reaction_is_malformed(server: TelegramServer, damage: Record) -> None:
+    """It is counted, and spoils nothing else."""
+    server.say("hi", user=ANN)
+    update = dict(server.update(server.react(ANN.id, 77, "👎", user=ANN)))
+    update["message_reaction"] = {**update["message_reaction"], **damage}  # type: ignore[dict-item]
+
+    with pytest.raises(MalformedEvent):
+        parse(update, ME)
+
+
+def test_a_reply_names_the_message_of_ours(server: TelegramServer) -> None:
+    """Of others' messages it is not said."""
+    ours = server.bot_says("Five euros.", SUPERGROUP)
+    theirs = server.message_id(server.say("hm", user=LI, chat=SUPERGROUP))
+
+    about = [
+        parse(server.update(server.say(f"@{ME.username} 👎", user=ANN, chat=SUPERGROUP, reply_to=to)), ME)
+        for to in (ours, theirs)
+    ]
+
+    assert [read.about if isinstance(read, Incoming) else "" for read in about] == [str(ours), None]
