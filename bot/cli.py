@@ -21,7 +21,17 @@ import typer
 
 from bot.config import Config, load
 from bot.errors import ConfigError
-from bot.evaluate import DEPTH, Searched, read_expected, read_questions, retrieval_figures
+from bot.evaluate import (
+    DEPTH,
+    Judged,
+    Pair,
+    Searched,
+    read_expected,
+    read_pairs,
+    read_questions,
+    retrieval_figures,
+    reuse_figures,
+)
 from bot.knowledge.ingest import Progress, Summary
 from bot.turn import MAIN
 from bot.welcome import start_text
@@ -54,6 +64,10 @@ class Application(Protocol):
         self, config: Config, questions: Sequence[str], k: int | None = None, base: str = MAIN
     ) -> list[Searched]:
         """The passages that an answer to each question would be made from."""
+        ...
+
+    async def reuse(self, config: Config, pairs: Sequence[Pair], base: str = MAIN) -> list[Judged]:
+        """Of each pair, whether the answer to the one question is given to the other."""
         ...
 
 
@@ -199,6 +213,37 @@ def retrieval(
     figures = retrieval_figures(searched, [document for _, document in expected])
     for name, figure in figures.items():
         typer.echo(f"{name:<10} {figure:.4g}")
+
+
+@evaluations.command()
+def reuse(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, help='Lines of {"stored", "asked", "same"}.')],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object per line; the last holds the rates.")
+    ] = False,
+    base: BaseName = MAIN,
+    config: ConfigPath = None,
+) -> None:
+    """Print which stored answers would be reused, how often rightly and how often wrongly. Asks no model."""
+    entry, settings = _entry(context), _loaded(config)
+    _log_quietly(settings)
+    pairs = read_pairs(_lines(file), str(file))
+    application = entry.application()
+    judged: list[Judged] = []
+
+    async def work(_: asyncio.Event) -> None:
+        judged.extend(await application.reuse(settings, pairs, base))
+
+    entry.run(work, False)
+    for one in judged:
+        shown = f"{one.refused_by or 'reused':<18} {one.distance:.3f}  {one.pair.stored} | {one.pair.asked}"
+        typer.echo(one.to_json() if as_json else shown)
+    figures = reuse_figures(judged)
+    if as_json:
+        typer.echo(json.dumps({name: rate.to_record() for name, rate in figures.items()}))
+    else:
+        typer.echo("\n" + "\n".join(f"{name:<15} {rate}" for name, rate in figures.items()))
 
 
 def _searched(

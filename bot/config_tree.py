@@ -166,7 +166,8 @@ class Answers(Section):
 
     exact: Flag = True
     similar: Flag = True
-    max_cosine_distance: Annotated[float, distance()] = 0.1
+    max_cosine_distance: Annotated[float, distance()] = 0.4
+    verify: Annotated[Literal["off", "model"], one_of("off", "model")] = "off"
     ttl: Annotated[timedelta, duration("1s", "90d")] = timedelta(hours=1)
 
 

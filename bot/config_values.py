@@ -152,6 +152,8 @@ def one_of(*choices: str, later: tuple[str, ...] = ()) -> BeforeValidator:
     """One of a few words; those of `later` are known and refused for now."""
 
     def parse(value: object) -> object:
+        if value is False and "off" in choices:  # YAML reads a bare off so
+            return "off"
         if isinstance(value, str) and value in later:
             raise refusal(f"{' or '.join(choices)} ({value} is not yet available)")
         if not isinstance(value, str) or value not in choices:

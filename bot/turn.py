@@ -163,6 +163,7 @@ class Turn:
         leans: the question means something only with what was said before.
         sought: what is searched for instead of the person's words; empty: the words themselves.
         question_key: key of the answer in the answer store; None if none is served for this question.
+        scope: of the answers that may be served: a hash of all they depend on beside question and passages; or empty.
         storable: the answer may be stored for others.
         leads: others who ask the same wait for this turn.
         epoch: of the knowledge base, read before the search; -1 until then.
@@ -186,6 +187,7 @@ class Turn:
     leans: bool = False
     sought: str = ""
     question_key: AnswerKey | None = None
+    scope: str = ""
     storable: bool = False
     leads: bool = False
     epoch: int = -1

@@ -28,7 +28,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from bot.errors import StoreUnavailable
 from bot.message import Platform
-from bot.ports import Accepted
+from bot.ports import Accepted, ReuseResult
 from bot.turn import Outcome
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -167,7 +167,7 @@ class PrometheusMeter:
         self._model_tokens.labels("prompt").inc(max(0, prompt))
         self._model_tokens.labels("completion").inc(max(0, completion))
 
-    def reuse(self, result: Literal["hit", "confirmed", "stale", "miss", "unfit"]) -> None:
+    def reuse(self, result: ReuseResult) -> None:
         """See `bot.ports.Meter.reuse`."""
         self._reuse.labels(result).inc()
 

@@ -11,10 +11,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Literal
 
+from bot.answers import Answers
 from bot.errors import ModelUnavailable, StoreUnavailable
 from bot.forged import without_own_sources
 from bot.message import Language, MessageId
-from bot.ports import Answers, Completion, Meter, Model
+from bot.ports import Completion, Meter, Model
 from bot.prompt import build, cited, sources
 from bot.sanitise import addresses_outside_code, harmless
 from bot.smalltalk import small_talk

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.ports import Answers, Hit, Meter
+from bot.answers import Answers, Hit
+from bot.ports import Meter
 from bot.turn import ASK_AGAIN, Turn
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.ports import Answers
+from bot.answers import Answers
 from bot.turn import Turn
 
 
@@ -29,7 +29,8 @@ class Remember:
         if key is None:
             return turn.answered(turn.draft, turn.outcome, None)
         if turn.storable:
-            await self._answers.store(key, me, turn.draft, turn.incoming.conversation, turn.arrived_ms)
+            asker = turn.incoming.conversation
+            await self._answers.store(key, me, turn.draft, asker, turn.arrived_ms, scope=turn.scope, vector=turn.vector)
         elif turn.leads:
             await self._answers.free(key, me)
         return turn.answered(turn.draft, turn.outcome, key if turn.storable else None)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 
-from bot.ports import Answers, Hit, Meter
-from bot.standalone import fitness, normalise
-from bot.turn import ASK_AGAIN, AnswerKey, Turn
+from bot.answers import Answers, Hit
+from bot.ports import Meter
+from bot.similar import key_of, scope_of_answers
+from bot.standalone import fitness
+from bot.turn import ASK_AGAIN, Turn
 
 
 class Reuse:
@@ -44,8 +45,10 @@ class Reuse:
         if not (fit.servable and self._enabled):
             self._meter.reuse("unfit")
             return turn
-        turn = replace(turn, question_key=self._key(turn), storable=fit.storable)
-        found = await self._answers.find(self._key(turn), turn.incoming.id if fit.storable else None)
+        scope = scope_of_answers(self._scope, turn.language)
+        key = key_of(turn.base, scope, question)
+        turn = replace(turn, question_key=key, scope=scope, storable=fit.storable)
+        found = await self._answers.find(key, turn.incoming.id if fit.storable else None)
         if found == "wait":
             return replace(turn, wait=ASK_AGAIN)
         if not isinstance(found, Hit):
@@ -54,8 +57,4 @@ class Reuse:
         if not found.current:
             return replace(turn, candidate=found.answer)
         self._meter.reuse("hit")
-        return turn.answered(found.answer, "reused", turn.question_key)
-
-    def _key(self, turn: Turn) -> AnswerKey:
-        text = "\n".join((self._scope, turn.language, normalise(turn.incoming.text)))
-        return AnswerKey(turn.base, hashlib.sha256(text.encode()).hexdigest())
+        return turn.answered(found.answer, "reused", key)

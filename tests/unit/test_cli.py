@@ -22,7 +22,7 @@ from bot.cli import Entry
 from bot.config import Config, load
 from bot.config_rules import VARIABLES
 from bot.errors import BotError, ConfigError, StartError, StoreUnavailable
-from bot.evaluate import Searched
+from bot.evaluate import Judged, Pair, Searched
 from bot.knowledge.ingest import Progress, Summary
 from bot.logs import QUIET
 from bot.ports import Found
@@ -87,6 +87,14 @@ class FakeApplication:
                 milliseconds=2.5,
             )
             for question in questions
+        ]
+
+    async def reuse(self, config: Config, pairs: Sequence[Pair], base: str = "main") -> list[Judged]:
+        """Reuse what is spelled the same."""
+        self._begin(config, "reuse", len(pairs), base)
+        return [
+            Judged(pair=pair, distance=0.25, refused_by="" if pair.stored == pair.asked else "numbers")
+            for pair in pairs
         ]
 
 
@@ -221,6 +229,45 @@ def test_eval_retrieval_prints_the_figures(capsys: pytest.CaptureFixture[str]) -
     assert all(words in said for words in ("line 1", "line 2"))
 
 
+PAIRS = [
+    {"stored": "a", "asked": "a", "same": True},
+    {"stored": "1 day", "asked": "2 days", "same": False},
+    {"stored": "什么", "asked": "啥", "same": True},
+]
+
+
+def test_eval_reuse_prints_each_pair_and_the_rates(capsys: pytest.CaptureFixture[str]) -> None:
+    """As JSON, the last line is the only one without `reuse`."""
+    Path("p.jsonl").write_text("\n".join(map(json.dumps, PAIRS)) + "\n", encoding="utf-8")
+
+    assert command("eval", "reuse", "p.jsonl", "--json") == 0
+    *pairs, rates = map(json.loads, capsys.readouterr().out.splitlines())
+    assert command("eval", "reuse", "p.jsonl") == 0
+    shown = capsys.readouterr().out
+
+    assert pairs[1] == {"reuse": False, "distance": 0.25, "refused_by": "numbers", **PAIRS[1]}
+    assert [pair["reuse"] for pair in pairs] == [True, False, False]
+    assert {name: (rate["hits"], rate["pairs"]) for name, rate in rates.items()} == {
+        "hit_rate": (1, 2),
+        "wrong_hit_rate": (0, 1),
+        "precision": (1, 1),
+    }
+    assert "numbers" in shown
+    assert "0.5000 [0.0945, 0.9055]  1 of 2" in shown
+
+
+def test_eval_reuse_names_every_unreadable_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Also one in which `same` is no true or false, or a question no text."""
+    bad = ['{"stored": "a", "asked": "b"}', "[]", '{"stored": "a", "asked": "b", "same": 1}', "not json", "null"]
+    bad.append('{"stored": 1, "asked": "b", "same": true}')
+    Path("bad.jsonl").write_text("\n".join([json.dumps(PAIRS[0]), *bad]), encoding="utf-8")
+
+    assert command("eval", "reuse", "bad.jsonl") == 2
+
+    said = capsys.readouterr().err
+    assert [f"line {number}" in said for number in range(1, 8)] == [False, True, True, True, True, True, True]
+
+
 def test_ingest_says_what_it_did_and_what_it_skipped(capsys: pytest.CaptureFixture[str]) -> None:
     """A broken file is reported and does not fail the command while others were read."""
     Path("docs").mkdir()
@@ -350,7 +397,7 @@ class Application:
             await asyncio.sleep(60)
         print("stopped in order", flush=True)
 
-    async def search(self, config, questions, k=None):
+    async def search(self, config, questions, k=None, base="main"):
         print("ready", flush=True)
         await asyncio.sleep(60)
 
