@@ -31,6 +31,7 @@ from bot.store.page_box import RedisPageBox
 from bot.store.passages import Passages
 from bot.store.probe import probe
 from bot.store.scripts import Scripts
+from bot.store.shown import RedisShown
 from bot.turn import MAIN
 
 REFUSALS = ((1, timedelta(hours=1)),)
@@ -56,6 +57,7 @@ class Stores:
     forgetting: RedisForgetting
     answers: RedisAnswers
     near_answers: AnswersIndex
+    shown: RedisShown
     outbound: RedisOutbound
     doorbell: RedisDoorbell
     page_box: RedisPageBox
@@ -161,6 +163,7 @@ def _open(
             max_turns=config.history.max_turns,
             max_tokens=config.history.max_tokens,
             history_ttl=config.history.ttl,
+            shown_ttl=config.answers.ttl,
         ),
         limiter=RedisLimiter(scripts, rules),
         forgetting=RedisForgetting(
@@ -171,6 +174,7 @@ def _open(
             kb_scripts=kb_scripts,
             knowledge_bases=names,
         ),
+        shown=RedisShown(redis, partitions=config.inbox.partitions, lane=lane),
         answers=RedisAnswers(kb_scripts, ttl=config.answers.ttl),
         near_answers=AnswersIndex(kb_redis, embedder),
         outbound=RedisOutbound(scripts, _buckets(config)),
