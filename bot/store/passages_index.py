@@ -238,9 +238,10 @@ def rows(reply: object) -> list[Row]:
     ]
 
 
-def _fields(key: str, attributes: Mapping[bytes, bytes]) -> dict[str, str]:
+def _fields(key: str, attributes: Mapping[bytes, bytes | None]) -> dict[str, str]:
     # A field that a foreign hash lacks comes as None from FT.AGGREGATE.
-    fields = {name.decode(): value.decode("utf-8", "replace") for name, value in attributes.items() if value}
+    present = {name: value for name, value in attributes.items() if value is not None}
+    fields = {name.decode(): value.decode("utf-8", "replace") for name, value in present.items()}
     if ":p:" in key:
         _, fields["document"], fields["version"], fields["number"] = key.rsplit(":", 3)
     return fields
