@@ -123,14 +123,14 @@ def parse_xml(data: bytes, row: Callable[[Element], None] | None = None) -> Elem
     parser.buffer_text = True
     depth = 0
 
-    def start(name: str, attributes: dict[str, str]) -> None:
+    def _start(name: str, attributes: dict[str, str]) -> None:
         nonlocal depth
         depth += 1
         if depth > MAX_DEPTH:
             raise UnreadableDocument("it is nested too deeply")
         builder.start(_local(name), {_attribute(key): one for key, one in attributes.items()})
 
-    def end(name: str) -> None:
+    def _end(name: str) -> None:
         nonlocal depth
         depth -= 1
         element = builder.end(_local(name))
@@ -138,13 +138,13 @@ def parse_xml(data: bytes, row: Callable[[Element], None] | None = None) -> Elem
             row(element)
             element.clear()
 
-    def entity(*_: object) -> None:
+    def _entity(*_: object) -> None:
         raise UnreadableDocument("its XML declares entities, which no program that writes documents does")
 
-    parser.StartElementHandler = start
-    parser.EndElementHandler = end
+    parser.StartElementHandler = _start
+    parser.EndElementHandler = _end
     parser.CharacterDataHandler = builder.data
-    parser.EntityDeclHandler = entity
+    parser.EntityDeclHandler = _entity
     try:
         parser.Parse(data, True)
     except expat.ExpatError as error:
