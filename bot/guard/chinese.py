@@ -38,7 +38,9 @@ _HOW_TO = re.compile(
     r"^(?:我?(?:想要?|要|需要|打算))?(.{2,20}?)[,，]?(?:的(?:具体)?(?:方法|流程|步骤|方式)(?:是什么|是怎样的|是怎么样的|有哪些|是啥)|"
     r"(?:方法|流程|步骤)(?:是什么|是怎样的|是怎么样的|有哪些|是啥)|[,，]?(?:应该|该|需要|要)?(?:怎么做|怎么操作|如何操作))[?？。\s]*$"
 )
-_WHY = re.compile(r"^(.{2,30}?)的?(?:是什么原因|原因是什么|是怎么回事|怎么回事|是为什么|是为何|是因为什么)[?？。\s]*$")
+_WHY = re.compile(
+    r"^(.{2,30}?)的?(?:是什么原因|原因是什么|是怎么回事|怎么回事|咋回事|是什么情况|什么原因|是何原因|是为什么|是为何|是因为什么)[?？。\s]*$"
+)
 _PRICE = re.compile(
     r"^(.{1,20}?)(?:的(?:价格|费用|价钱|售价)(?:是|要)?(?:多少钱?)|(?:价格|价钱|售价)(?:是)?多少钱?|(?:需要|要|是|得)?多少钱|(?<=[费金价])(?:是|要)?多少)[?？。\s]*$"
 )
@@ -56,6 +58,7 @@ MAX_QUESTION_CHARS = 40
 MAX_SHORT_WORDS = 14
 """Above it, a text may hold several clauses, and a moment of time belongs to one of them."""
 _ASKING = ("怎么", "何时", "几点", "几号", "哪里", "为何", "怎么办")
+_PLACES_AND_TIMES = ("何时", "几点", "几号", "哪里")
 MAX_VERB_CHARS = 3
 MAX_TOPIC_WORDS = 8
 
@@ -243,6 +246,8 @@ def _asked(words: list[str]) -> tuple[str, list[str]]:
         return asks, [word for word in topic if word not in ("如果", "了")] if not rest else [*topic, "@", *rest]
     if asks == "为何" or not topic:
         return asks, topic + rest
+    if not rest and asks in _PLACES_AND_TIMES:
+        return asks, topic
     if _is_verb(rest) and _is_thing(topic):
         return asks, rest + topic
     return asks, [*topic, "@", *rest]

@@ -18,6 +18,7 @@ from bot.guard.english_words import (
     FIND_FIRST,
     KEEP_ING_AFTER,
     NOT_PLURAL,
+    NOUNS_IN_ING,
     PARTICLE_VERBS,
     PASSIVE,
     PHRASES,
@@ -176,7 +177,7 @@ def _word(token: str, before: str) -> str:
     if token in ("us",):
         return "me"
     token = SAME.get(token, token)
-    if len(token) > 5 and token.endswith("ing") and before not in KEEP_ING_AFTER:
+    if len(token) > 5 and token.endswith("ing") and token not in NOUNS_IN_ING and before not in KEEP_ING_AFTER:
         return _without_ing(token)
     if (
         len(token) > 3

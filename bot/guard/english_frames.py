@@ -13,10 +13,7 @@ from bot.guard.english_words import IRREGULAR, VERBS
 
 _I = "(?:i|we|you|one|people)"
 _NOUN = r"(?:(?!not|no|only|all|or|and|but|if|when)[\w'-]+ ){0,3}?(?!not|no|only|all|or|and|but|if|when)[\w'-]+"
-_HOURS = (
-    "(?:opening|business|office|working|visiting|check-in|check-out|consultation|service) (?:hours|times)|"
-    "hours of operation"
-)
+_HOURS = "(?:opening|business|office|working) (?:hours|times)|hours of operation"
 _OF_TIME = (
     "deadline|due date|expiry date|expiration date|closing date|start date|end date|visiting hours|check-out time|"
     "check-in time"
@@ -74,6 +71,52 @@ _TABLE: tuple[tuple[str, str], ...] = (
     ),
     (r"^what should i do if i (?:want|need|would like|wish) to ", "how to "),
     (
+        r"^(?:explain|describe|outline|give me|show me|tell me) (?:the )?(?:process|steps|procedure|way|instructions) ",
+        "steps ",
+    ),
+    (
+        r"^(?:what|which) steps (?:do|should|must|can) i (?:need to |have to )?(?:take|follow) (?:in order )?to ",
+        "how to ",
+    ),
+    (r"^how (?:do|can|would|should) i go about <ing>", r"how do i <verb>"),
+    (r"^have you got (?:a |an |any )?", "do you have "),
+    (r"^do you allow <ing>", r"can i <verb>"),
+    (r"^who (?:handles|takes care of|deals with|looks after|is in charge of) ", "who is responsible for "),
+    (r"^what (?:are|is) the consequences? of <ing>", r"what happens if i <verb>"),
+    (r"^what (?:are|is) the consequences? (?:if|when) ", r"what happens if "),
+    (r"^how much (?:do|must|will) i (?:have to |need to )?pay (?:for|to) ", "what is the price of "),
+    (
+        (
+            r"^how (?:do|can) i (?:reach|get hold of|get in contact with) "
+            r"(?=(?:a |the |your )?(?:\w+ )?(?:support|service|team|desk|office|department|branch)\b)"
+        ),
+        "how do i contact ",
+    ),
+    (r"^how much time (?:does|do|will) ([\w' -]+?) (?:take|need|require)$", r"how long does \1 take"),
+    (
+        (
+            r"^what (?:is|are) (?:the |your )?(?:usual |average |normal |typical )?"
+            r"(delivery|shipping|processing|response|approval) times?$"
+        ),
+        r"how long does \1 take",
+    ),
+    *(
+        (rf"^is {noun}((?: (?:by|in|with|via|on|at|online)\b[\w' -]*?)?) possible$", rf"can i {verb}\1")
+        for noun, verb in (("payment", "pay"), ("cancellation", "cancel"), ("registration", "register"))
+    ),
+    (r"^(?:do you (?:offer|have|provide)|is there|are there) free ([\w -]+)$", r"is \1 free"),
+    # the order of words after "could you tell me"
+    (r"^(what|where|when|who|which) ((?:the|your|my|a|an) [\w' -]+?) (is|are)$", r"\1 \3 \2"),
+    (r"^how much ((?:the|your|my|a|an) [\w' -]+?) (?:costs?|is|are)$", r"how much is \1"),
+    (r"^how long ((?:the|your|my|a|an) [\w' -]+?) takes?$", r"how long does \1 take"),
+    (
+        (
+            r"^(when|where|how|how often) ((?:the|your|my|a|an) [\w' -]+?) "
+            r"(open|close|start|end|work|begin|expire|arrive)s\b"
+        ),
+        r"\1 does \2 \3",
+    ),
+    (
         (
             r"\b(once|twice|times|hours|dollars|euros|pounds|withdraw|send|spend|transfer|cost|\d+) (?:a|an|each) (day|"
             r"week|month|year|hour|night|person)\b"
@@ -110,7 +153,10 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (rf"^where can (?!(?:{_PEOPLE})\b)({_NOUN}) be (?!{_TO_US})<ed>", r"where can i <verb> \1"),
     (r"^how (?:do|can) i (?:get|have) (my|the|a|an) ((?:[\w'-]+ ){0,2}[\w'-]+) <ed>", r"how do i <verb> \1 \2"),
     (
-        rf"^(where|when|why|how often) (?:is|are) (?!there\b)((?:the |my |your )?{_NOUN}) (?={_DONE})<ed>(?! by\b)",
+        (
+            rf"^(where|when|day-when|why|how often) (?:is|are) (?!there\b)((?:the |my |your )?{_NOUN}) "
+            rf"(?={_DONE})<ed>(?! by\b)"
+        ),
         r"\1 do you <verb> \2",
     ),
     (rf"^(?:is|are) (?!there\b)((?:my|the) {_NOUN}) (?={_DONE})<ed>$", r"do you <verb> \1"),

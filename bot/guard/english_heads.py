@@ -15,7 +15,8 @@ _WH = (
 )
 _PREAMBLE = re.compile(
     rf"""
-      (?:hi|hello|hey|hi\sthere|hello\sthere|hey\sthere|(?:hi|hello|hey|dear)\s(?:team|all|guys|support|everyone|folks)|good\s(?:morning|afternoon|evening|day)|excuse\sme|
+      (?:(?:hi|hello|hey|dear)\s(?:there|team|all|guys|support|everyone|folks)|hi|hello|hey|
+         good\s(?:morning|afternoon|evening|day)|excuse\sme|
          sorry\sto\sbother\syou|quick\squestion|(?:just\s)?a?\s?question|please(?:\shelp)?|help|pls|plz|ok|okay|so|well|
          thanks|thank\syou|um|hmm|but|i\shave\sa\s(?:quick\s)?question|urgent|fyi)\b[\s,!.:;-]+
     | (?:(?:can|could|would|will)\s(?:you|anyone|anybody|somebody|someone)\s(?:please\s|kindly\s|just\s)*

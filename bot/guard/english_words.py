@@ -14,7 +14,7 @@ DROPPED = words("a an the please kindly pls plz actually exactly basically simpl
 
 _SAME = """
 buy: purchase
-film: movie
+film: movie movies
 lift: elevator
 car: automobile
 child: children kids kid
@@ -28,13 +28,21 @@ allowed: permitted
 allow: permit
 forbidden: prohibited
 declined: rejected
-needed: required
+needed: required necessary
 need: require
 safe: secure
 abroad: overseas internationally
 often: frequently
 ill: sick
-begin: commence
+start: begin commence
+end: finish
+close: shut
+folder: directory
+database: db
+configuration: config
+admin: administrator
+repository: repo
+toilet: restroom wc lavatory loo
 maximum: max
 minimum: min
 information: info details detail
@@ -94,7 +102,7 @@ warranty: waranty
 remotely: remotley
 separate: seperate
 definitely: definately
-necessary: neccessary necesary
+needed: neccessary necesary
 available: availble avaliable
 payment: payement paymnet
 receipt: reciept
@@ -157,7 +165,13 @@ about: regarding | concerning
 teammate: team member
 username: user name
 in store: in-store | in the store | in the shop | in shop
-disable automatic updates: stop automatic updates
+disable automatic update: stop automatic updates
+to pdf: as pdf | as a pdf | into pdf
+pay for: bear the cost of | bears the cost of | cover the cost of | covers the cost of
+subscribe to newsletter: sign up for the newsletter | sign up for your newsletter | register for the newsletter
+postpone: put off
+close down: shut down
+2fa: two factor authentification
 enable dark mode: switch to dark mode | use dark mode | activate dark mode
 remove: get rid of
 default setting: factory setting | factory settings
@@ -233,6 +247,10 @@ ABOUT: tuple[tuple[str, str, frozenset[str]], ...] = (
     ("shipment", "parcel", frozenset({"track"})),
     ("delivery", "parcel", frozenset({"track"})),
     ("raise", "increase", frozenset({"limit", "overdraft"})),
+    ("switch", "change", frozenset({"plan", "tariff", "language"})),
+    ("alter", "change", _PERSONAL_DATA),
+    ("position", "job", frozenset({"apply"})),
+    ("stop", "cancel", frozenset({"subscription", "membership"})),
     ("swap", "exchange", frozenset({"item", "size"})),
     ("another", "different", frozenset({"size", "color", "date", "time", "model"})),
     ("generate", "create", frozenset({"key", "token", "link", "certificate"})),
@@ -286,6 +304,8 @@ undone:undo frozen:freeze hidden:hide run:run split:split
 """
 IRREGULAR = dict(pair.split(":") for pair in _IRREGULAR.split())
 """Participle → verb, where it does not end in -ed."""
+NOUNS_IN_ING = words("shipping billing banking building meeting opening housing heating")
+"""Nouns to which the verb beside them says too little."""
 KEEP_ING_AFTER = words("stop remember forget regret try is are was were be am been")
 NOT_PLURAL = words(
     """
