@@ -13,7 +13,8 @@ import signal
 import sys
 from collections.abc import Iterator
 
-from bot.cli import Application, Entry, Work, app
+from bot.cli import app
+from bot.cli_entry import Application, Entry, Work
 from bot.config_rules import VARIABLES
 from bot.errors import BotError, ConfigError
 from bot.redact import Redactor

@@ -27,6 +27,7 @@ from bot.commands.source import Source
 from bot.commands.start import Start
 from bot.company import Company
 from bot.config import Config
+from bot.dead import DeadAct, DeadLetter
 from bot.deliver import Deliver
 from bot.documents import Documents, bases_of, check_base
 from bot.errors import StartError, StoreUnavailable
@@ -255,6 +256,30 @@ async def ingest(
             log.warning("no bot runs on %s: the documents are put there", config.redis.data_dir.absolute())
         ingesting = Ingest(stores.knowledge[base], stores.embedder)
         return await ingesting.sync(paths, origin="cli", progress=on_progress)
+
+
+async def dead_letters(config: Config) -> Sequence[DeadLetter]:
+    """The messages that could not be answered, the latest first.
+
+    Raises:
+        StartError: Redis cannot be reached or started.
+        StoreUnavailable: it went away.
+    """
+    async with open_stores(config, join=True) as stores:
+        return await stores.dead.list()
+
+
+async def dead(config: Config, act: DeadAct, ids: Sequence[str] | None) -> dict[str, bool]:
+    """Retry or drop dead letters, all of them if `ids` is None; for each id whether there was such a letter.
+
+    Raises:
+        StartError: Redis cannot be reached or started.
+        StoreUnavailable: it went away; some may be done.
+    """
+    async with open_stores(config, join=True) as stores:
+        chosen = [letter.id for letter in await stores.dead.list()] if ids is None else ids
+        do = stores.dead.retry if act == "retry" else stores.dead.drop
+        return {message_id: await do(message_id) for message_id in chosen}
 
 
 class ClosingGate:

@@ -78,6 +78,7 @@ class Claimed:
         arrived_ms: when it was stored, Unix ms on Redis's clock.
         token: proof of the lease; every later act on the turn is fenced by it.
         full: the mailbox was full when it came: it is answered with a refusal.
+        retried: the operator took it back from the dead letters: however old, it is answered.
         attempts: exceptions this turn has had so far; once its reply is in the ledger, failed sendings of it.
         crashes: leases that ran out on this turn, this one not counted.
         delivery: a reply that an earlier worker finished, to be completed as it is.
@@ -90,6 +91,7 @@ class Claimed:
     arrived_ms: int
     token: str
     full: bool = False
+    retried: bool = False
     attempts: int = 0
     crashes: int = 0
     delivery: Delivery | None = None

@@ -5,15 +5,18 @@ Part of the composition root: only `bot.app` opens stores.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from pydantic import ValidationError
 from redis.asyncio import Redis
 
 from bot.config import Config, Rate
+from bot.config_tree import Embeddings
 from bot.message import Platform
 from bot.ports import Embedder
 from bot.store import keys
@@ -21,6 +24,7 @@ from bot.store.answers import RedisAnswers
 from bot.store.answers_index import AnswersIndex
 from bot.store.bases import KnowledgeBases
 from bot.store.client import connect, connect_blocking
+from bot.store.dead import DeadLetters
 from bot.store.doorbell import LISTEN, RedisDoorbell
 from bot.store.embedded import EmbeddedRedis, embedded
 from bot.store.forgetting import RedisForgetting
@@ -36,6 +40,11 @@ from bot.turn import MAIN
 
 REFUSALS = ((1, timedelta(hours=1)),)
 """How often somebody who is not allowed hears so."""
+
+FLAT_UP_TO = 100_000
+"""Passages that are compared one by one; more are searched by a graph where the knowledge base has a server of its own
+(`knowledge.redis_url`). A graph is built anew at each load of Redis, which answers nothing meanwhile: on a server that
+also takes the messages in, that weighs more than slower searches. Measured by `bench.search`."""
 
 BURST_SHARE = 4
 """A bot or group may send a quarter of its rate at once."""
@@ -58,6 +67,7 @@ class Stores:
     answers: RedisAnswers
     near_answers: AnswersIndex
     shown: RedisShown
+    dead: DeadLetters
     outbound: RedisOutbound
     doorbell: RedisDoorbell
     page_box: RedisPageBox
@@ -87,8 +97,9 @@ async def open_stores(config: Config, *, join: bool, lane: str = keys.SERVED) ->
         waiting = connect_blocking(url, block=LISTEN)
         stack.push_async_callback(waiting.aclose)
         await fix_partitions(redis, config.inbox.partitions)
-        embedder = await _embedder(config, stack)
-        stores = _open(config, server, redis, kb_redis, waiting, embedder, lane)
+        embedders = Embedders(config, stack)
+        embedder = await embedders.configured()
+        stores = _open(config, server, redis, kb_redis, waiting, embedder, embedders, lane)
         if server is not None and server.started_here:
             ended = await stores.inbox.release_claims()
             log.info("the embedded Redis is ours; %d turns of the last run are taken up at once", ended)
@@ -109,27 +120,60 @@ async def _client(url: str, stack: AsyncExitStack) -> Redis:
     return redis
 
 
-async def _embedder(config: Config, stack: AsyncExitStack) -> Embedder:
-    # Imported here, each when it is used: together they would cost every process 30 MB.
-    settings = config.embeddings
-    if settings.provider == "builtin":
-        from bot.llm.embed import BuiltinEmbedder
+class Embedders:
+    """Makes embedders: the configured one, and that of an index that an earlier configuration built.
 
-        builtin = BuiltinEmbedder()
-        stack.callback(builtin.close)
-        await builtin.warm_up()
-        return builtin
-    from bot.llm.embed_remote import OpenAiEmbedder
+    Each is made once, and closed with the stack. A recipe is `embeddings` of the configuration as JSON; the key, which
+    is not part of it, is sent to no other address than the configured one.
+    """
 
-    key = config.secrets.openai_api_key
-    remote = OpenAiEmbedder(
-        base_url=settings.base_url,
-        api_key=key.get_secret_value() if key is not None else None,
-        model=settings.model or "",
-        dimensions=settings.dimensions,
-    )
-    stack.push_async_callback(remote.close)
-    return remote
+    def __init__(self, config: Config, stack: AsyncExitStack) -> None:
+        self._config = config
+        self._stack = stack
+        self._made: dict[str, Embedder] = {}
+        self._making = asyncio.Lock()
+
+    @property
+    def recipe(self) -> str:
+        """Of the configured one."""
+        return self._config.embeddings.model_dump_json()
+
+    async def made_by(self, recipe: str) -> Embedder | None:
+        """The embedder of a recipe; None if this version cannot make it."""
+        async with self._making:
+            if recipe not in self._made:
+                try:
+                    settings = Embeddings.model_validate_json(recipe)
+                except ValidationError:
+                    return None
+                self._made[recipe] = await self._make(settings)
+            return self._made[recipe]
+
+    async def configured(self) -> Embedder:
+        """The one for all new passages."""
+        self._made[self.recipe] = await self._make(self._config.embeddings)
+        return self._made[self.recipe]
+
+    async def _make(self, settings: Embeddings) -> Embedder:
+        # Imported here, each when it is used: together they would cost every process 30 MB.
+        if settings.provider == "builtin":
+            from bot.llm.embed import BuiltinEmbedder
+
+            builtin = BuiltinEmbedder()
+            self._stack.callback(builtin.close)
+            await builtin.warm_up()
+            return builtin
+        from bot.llm.embed_remote import OpenAiEmbedder
+
+        key = self._config.secrets.openai_api_key if settings.base_url == self._config.embeddings.base_url else None
+        remote = OpenAiEmbedder(
+            base_url=settings.base_url,
+            api_key=key.get_secret_value() if key is not None else None,
+            model=settings.model or "",
+            dimensions=settings.dimensions,
+        )
+        self._stack.push_async_callback(remote.close)
+        return remote
 
 
 def _open(
@@ -139,12 +183,21 @@ def _open(
     kb_redis: Redis,
     waiting: Redis,
     embedder: Embedder,
+    embedders: Embedders,
     lane: str,
 ) -> Stores:
     scripts, kb_scripts = Scripts(redis), Scripts(kb_redis)
 
     def open_base(name: str) -> Passages:
-        return Passages(kb_redis, embedder, kb=name, max_cosine_distance=config.knowledge.max_cosine_distance)
+        return Passages(
+            kb_redis,
+            embedder,
+            kb=name,
+            max_cosine_distance=config.knowledge.max_cosine_distance,
+            recipe=embedders.recipe,
+            made_by=embedders.made_by,
+            flat_up_to=FLAT_UP_TO if config.knowledge.redis_url is not None else None,
+        )
 
     names = [MAIN, *(base.name for base in config.knowledge.bases)]
     rules: dict[str, Sequence[tuple[int, timedelta]]] = {
@@ -174,6 +227,7 @@ def _open(
             kb_scripts=kb_scripts,
             knowledge_bases=names,
         ),
+        dead=DeadLetters(redis, scripts, partitions=config.inbox.partitions, lane=lane),
         shown=RedisShown(redis, partitions=config.inbox.partitions, lane=lane),
         answers=RedisAnswers(kb_scripts, ttl=config.answers.ttl),
         near_answers=AnswersIndex(kb_redis, embedder),

@@ -62,6 +62,7 @@ def claimed_from(answer: list[object], token: str) -> Claimed:
         arrived_ms=int(arrived_ms),
         token=token,
         full=full == b"1",
+        retried=full == b"2",
         attempts=int(turn[b"attempts"]),
         crashes=int(turn[b"crashes"]) - 1,
         delivery=None if reply is None else delivery_from_json(reply, _sent(turn)),

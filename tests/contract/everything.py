@@ -11,13 +11,14 @@ from bot.message import MessageId, SentId
 from bot.ports import Delivery
 from bot.store import keys
 from bot.store.answers import RedisAnswers
+from bot.store.dead import DeadLetters
 from bot.store.forgetting import RedisForgetting
 from bot.store.inbox import RedisInbox, fix_partitions
 from bot.store.limiter import RedisLimiter
 from bot.store.outbound import Bucket, Buckets, RedisOutbound
 from bot.store.scripts import Scripts
 from bot.turn import AnswerKey, Exchange, StoredAnswer
-from tests.contract.samples import START_MS, conversation, inbox_on, incoming
+from tests.contract.samples import START_MS, claimed_by, conversation, inbox_on, incoming
 
 HERE, THREAD = conversation(), conversation("7", "c", "t")
 STORED = StoredAnswer(markdown="m", answer="a", epoch=0, references=(), tokens=1)
@@ -26,6 +27,7 @@ STORED = StoredAnswer(markdown="m", answer="a", epoch=0, references=(), tokens=1
 async def use_everything(redis: Redis, scripts: Scripts) -> None:
     """Run every script; in the end something waits, is leased, remembered, dead, stored, led and closed."""
     await fix_partitions(redis, 1)
+    await _use_dead_letters(redis, scripts)
     await _use_inbox(inbox_on(redis, scripts))
     await _use_answers(scripts)
     await _use_budgets(scripts)
@@ -53,6 +55,17 @@ async def _use_inbox(inbox: RedisInbox) -> None:
         elif token == "released":
             await inbox.release_claims()
     await inbox.queue()
+
+
+async def _use_dead_letters(redis: Redis, scripts: Scripts) -> None:
+    """One is retried and settled, one dropped."""
+    inbox, letters = inbox_on(redis, scripts), DeadLetters(redis, scripts, partitions=1)
+    for number, act in ((50, letters.drop), (51, letters.retry)):
+        await inbox.put(incoming(number, conversation(str(number))))
+        claimed = await claimed_by(inbox, f"dead{number}")
+        await inbox.bury(claimed, "it failed")
+        await act(claimed.incoming.id)
+    await inbox.settle(await claimed_by(inbox, "retried"), None)
 
 
 async def _use_answers(scripts: Scripts) -> None:

@@ -21,6 +21,7 @@ SAME_ANSWER = NAMES - {
     *("settle", "bury", "defer", "release", "tell_waiting"),  # what they end or book is ended or booked
     *("switch_document", "drop_passages"),  # the second run finds its own work
     "answer_lead",  # who gave up the lead does not lead
+    *("dead_retry", "dead_drop"),  # the second run finds the letter gone
     "take",  # takes twice
 }
 """Scripts that answer a retry as they answered the first time."""

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,9 +19,10 @@ import pytest
 import structlog
 
 from bot.__main__ import run, run_command
-from bot.cli import Entry
+from bot.cli_entry import Entry
 from bot.config import Config, load
 from bot.config_rules import VARIABLES
+from bot.dead import DeadAct, DeadLetter
 from bot.errors import BotError, ConfigError, StartError, StoreUnavailable
 from bot.evaluate import Judged, Pair, Searched
 from bot.knowledge.ingest import Progress, Summary
@@ -28,6 +30,7 @@ from bot.logs import QUIET
 from bot.ports import Found
 from bot.turn import Passage
 from bot.welcome import start_text
+from tests.make import incoming
 
 TOKEN = "123456789:AAFakeFakeFakeFakeFakeFakeFakeFake123"
 PASSAGE = Passage(
@@ -40,6 +43,15 @@ PASSAGE = Passage(
     language="en",
     score=0.91,
     cosine_distance=0.2,
+)
+
+
+LETTER = DeadLetter(
+    id="telegram:1:5",
+    buried_at=datetime(2026, 11, 26, 9, 30, tzinfo=UTC),
+    reason="3 exceptions, 0 crashes",
+    conversation="telegram:1:100::7",
+    incoming=incoming("What is [red]this?"),
 )
 
 
@@ -74,6 +86,16 @@ class FakeApplication:
         self._begin(config, "ingest", paths, *([] if base == "main" else [base]))
         on_progress(Progress(done=1, total=1, path="[red]a.md"))
         return self._summary
+
+    async def dead_letters(self, config: Config) -> Sequence[DeadLetter]:
+        """The one letter."""
+        self._begin(config, "dead letters")
+        return [LETTER]
+
+    async def dead(self, config: Config, act: DeadAct, ids: Sequence[str] | None) -> dict[str, bool]:
+        """Done to the one there is."""
+        self._begin(config, act, ids)
+        return {one: one == LETTER.id for one in ids or [LETTER.id]}
 
     async def search(
         self, config: Config, questions: Sequence[str], k: int | None = None, base: str = "main"
@@ -386,7 +408,7 @@ def test_an_error_nobody_foresaw_is_logged_without_secrets(
 PROGRAM = """
 import asyncio, sys
 from bot.__main__ import run, run_command
-from bot.cli import Entry
+from bot.cli_entry import Entry
 
 class Application:
     async def serve(self, config, stop, announce):
@@ -503,3 +525,43 @@ def test_the_start_text_says_what_is_on_and_shows_no_secret() -> None:
     assert "FRONTDESK_WEB_TOKEN" in text
     assert TOKEN not in text
     assert "hidden" not in text
+
+
+# --- dead letters ---
+
+
+def test_dead_letters_are_listed_without_words(capsys: pytest.CaptureFixture[str]) -> None:
+    """Id, when, where and why; what the person wrote is shown when asked for."""
+    assert command("dead", "list") == 0
+    listed = capsys.readouterr().out
+    assert command("dead", "show", LETTER.id) == 0
+    shown = capsys.readouterr().out
+    assert command("dead", "list", "--json") == 0
+    record = json.loads(capsys.readouterr().out)
+
+    assert listed == "telegram:1:5  2026-11-26 09:30:00 UTC  telegram:1:100::7  3 exceptions, 0 crashes\n"
+    assert shown == f"{listed}\nWhat is [red]this?\n"
+    assert (record["id"], record["text"]) == (LETTER.id, "What is [red]this?")
+
+
+@pytest.mark.parametrize("act", ["retry", "drop"])
+def test_some_dead_letters_or_all_are_retried_or_dropped(act: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each is said; one that is not there is an error, and the others are done all the same."""
+    application = FakeApplication()
+
+    codes = [
+        command("dead", act, *ids, application=application)
+        for ids in (["all"], [LETTER.id], ["telegram:1:9", LETTER.id])
+    ]
+
+    assert codes == [0, 0, 1]
+    assert application.asked == [(act, None), (act, [LETTER.id]), (act, ["telegram:1:9", LETTER.id])]
+    captured = capsys.readouterr()
+    assert captured.out.splitlines() == [f"{act}: {LETTER.id}"] * 3
+    assert "there is no dead letter telegram:1:9" in captured.err
+
+
+def test_a_dead_letter_that_is_not_there_cannot_be_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """It says where to look."""
+    assert command("dead", "show", "telegram:1:9") == 1
+    assert "frontdesk dead list" in capsys.readouterr().err

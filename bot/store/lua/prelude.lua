@@ -9,7 +9,7 @@ local function clock(override)
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
--- Arrival of a stored message, Unix ms. A body is '<arrived_ms>:<0|1 full>:<record>'; what cannot be read is oldest.
+-- Arrival of a stored message, Unix ms. A body is '<arrived_ms>:<0|1 full|2 retried>:<record>'; what cannot be read is oldest.
 local function arrival(body)
   return tonumber(string.match(body, '^(%d+):') or 1)
 end
@@ -52,5 +52,20 @@ local function close_turn(prefix, conversation, id, token, now, doorbell)
     make_due(prefix, conversation, now, now, doorbell)
   else
     redis.call('ZREM', prefix .. ':due', conversation)
+  end
+end
+
+-- The record of a stored message, without what stands before it.
+local function record_of(body)
+  return string.match(body, '^%d+:%d:(.*)$') or body
+end
+
+-- A dead letter leaves the three places in which it stands. A conversation is '<platform>:<workspace>:…:<user>'.
+local function drop_letter(prefix, id, conversation)
+  local platform, workspace, user = string.match(conversation, '^([^:]*):([^:]*):.*:([^:]*)$')
+  redis.call('DEL', prefix .. ':dead:' .. id)
+  redis.call('ZREM', prefix .. ':dead', id)
+  if user then
+    redis.call('SREM', table.concat({ prefix .. ':deadof', platform, workspace, user }, ':'), id)
   end
 end
