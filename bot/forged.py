@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from bot.prompt import cited
+
 _WORDS = (
     r"(?:(?:official|verified|original|relevant|my|our|the)[ ])*"
     r"(?:sources?|references?|citations?|bibliography|works[ ]cited|footnotes?)(?:[ ](?:used|cited|consulted|list))?"
@@ -19,12 +21,13 @@ _WORDS = (
 _DECORATION = r"[ \t>#*_~•\-–—\\]*"
 _HEADING = re.compile(rf"{_DECORATION}(?:{_WORDS})[ ]?{_DECORATION}[:：]?{_DECORATION}(?P<rest>.*)", re.IGNORECASE)
 _FENCE = re.compile(r"(?:> ?)?(`{3,}|~{3,})")
-_MARK = r"(?:\\?\[\^?\d{1,2}\\?\]|［\d{1,2}］|【\d{1,2}(?:†[^】]{0,80})?】)"
+_MARK = r"(?:\\?\[[^\[\]\n]{0,20}\d[^\[\]\n]{0,20}\]|［[^］\n]{0,20}\d[^］\n]{0,20}］|【[^】\n]{0,20}\d[^】\n]{0,80}】)"
 _MARKED_ENTRY = re.compile(rf"[ \t>*_]*(?:[-*+•][ \t]+|\d{{1,2}}[.)、][ \t]*)?[*_]*{_MARK}")
 _ENTRY = re.compile(
     rf"[ \t>*_]*(?:(?:[-*+•]|\d{{1,2}}[.)])[ \t]+\S|\d{{1,2}}、|\(\d{{1,2}}\)|{_MARK}|<?https?:|\[[^\]]+\]\()"
 )
-_OUR_MARK = re.compile(r"(?<![\\A-Za-z0-9_])\[\d{1,2}\]")
+_ANY = 99
+"""More passages than there ever are: every mark counts."""
 
 
 def without_own_sources(markdown: str) -> str:
@@ -50,8 +53,8 @@ def without_own_sources(markdown: str) -> str:
     left = _without(lines, cut)
     if not left:
         return _without(lines, [(start, start + 1) for start, _ in cut]) or markdown
-    marks = "" if _OUR_MARK.search(left) else "".join(dict.fromkeys(_OUR_MARK.findall(taken)))
-    return f"{left} {marks}" if marks else left
+    marks = () if cited(left, _ANY)[1] else cited(taken, _ANY)[1]
+    return left + (" " + "".join(f"[{number}]" for number in marks) if marks else "")
 
 
 def _headings(lines: list[str]) -> Iterator[int]:

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from bot.message import Language
 from bot.ports import ModelMessage
+from bot.sanitise import harmless
 from bot.turn import Exchange, Passage
 from bot.visible import visible
 
@@ -213,13 +214,15 @@ def sources(passages: Sequence[Passage], cited: Sequence[int], language: Languag
 def named(passage: Passage) -> str:
     """Title and place of a passage as Markdown, a link if its document has an http or https address.
 
-    Both are escaped: they show as they are and make neither links nor formatting.
+    Both are escaped and made harmless: they show as they are and make neither links nor formatting, and a title that
+    looks like an address does not hide the one that it leads to.
     """
     name = " › ".join(_escaped(part) for part in (passage.title, passage.place) if part.strip())
     name = name or _escaped(passage.document)
     if not passage.url.lower().startswith(("http://", "https://")):
-        return name
-    return f"[{name}]({_ENDS_A_LINK.sub(lambda match: quote(match[0], safe=''), visible(passage.url))})"
+        return harmless(name, (passage.title, passage.place, passage.document))
+    url = _ENDS_A_LINK.sub(lambda match: quote(match[0], safe=""), visible(passage.url))
+    return harmless(f"[{name}]({url})", (url,))
 
 
 _ENDS_A_LINK = re.compile(r"[\s()<>\[\]\\`|\"']")

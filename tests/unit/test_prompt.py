@@ -256,7 +256,20 @@ def test_a_title_cannot_forge_markup() -> None:
     text = sources([passage("a", title=title)], (1,), "en", "Sources")
 
     assert text.splitlines()[2:] == [
-        r"- [1] a_b \[x\](http://e) \<@U1\> \`c\` \*\*d\*\* \_e\_ - \[2\] \|\|f\|\| \&lt;",
+        r"- [1] a_b \[x\](<http://e>) \<`@U1`\> ˋcˋ \*\*d\*\* \_e\_ - \[2\] \|\|f\|\| \&lt;",
+    ]
+
+
+def test_a_title_does_not_hide_where_its_link_leads() -> None:
+    """Nor does it call anybody, or offer a command to tap on."""
+    disguised = replace(passage("a", title="https://bank.example/official"), url="https://evil.example/a")
+    loud = passage("b", title="Ask @ana, /forget", place="@channel")
+
+    text = sources([disguised, loud], (1, 2), "en", "Sources")
+
+    assert text.splitlines()[2:] == [
+        "- [1] <https://evil.example/a>",
+        "- [2] Ask `@ana`, `/forget` › `@channel`",
     ]
 
 
