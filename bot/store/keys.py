@@ -118,7 +118,9 @@ def kb(name: str) -> str:
     `:serving` HASH `embedder dimensions kind recipe`, the index that readers search; no TTL.
     `:p:<embedder>:<document hash>:<version>:<n>` HASH, one passage; no TTL.
     `:index:<embedder>:<kind>` RediSearch index over the passages of that embedder; `flat` or `hnsw`.
-    `:answer:<key>` HASH, a stored answer; TTL `answers.ttl`.
+    `:answer:<key>` HASH, a stored answer: the fields of `bot.store.answers`, and `scope` and `vector` of its question
+        if that had one; TTL `answers.ttl`. Written by `answer_store.lua`.
+    `:answers:<embedder>` RediSearch index over the stored answers: TAG `scope`, VECTOR `vector` (flat, cosine).
     `:lead:<key>` STRING, id of the message that is being answered, or `free`; TTL seconds.
     `:ingest` STRING, token of the ingest at work; TTL 30 s, renewed while it lives.
     `:asked:<person>` SET of answer keys; TTL `answers.ttl`.
