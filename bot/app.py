@@ -14,7 +14,6 @@ import secrets
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from pathlib import Path
 from typing import get_args
 
 from adapters.terminal.chat import run as run_terminal
@@ -27,18 +26,19 @@ from bot.commands.source import Source
 from bot.commands.start import Start
 from bot.company import Company
 from bot.config import Config
-from bot.dead import DeadAct, DeadLetter
 from bot.deliver import Deliver
-from bot.documents import Documents, bases_of, check_base
+from bot.documents import Documents, bases_of
+from bot.documents import ingest as ingest  # of the commands' application
 from bot.errors import StartError, StoreUnavailable
 from bot.http.app import build
 from bot.http.metrics import PrometheusMeter, QueueState
 from bot.http.server import serve as serve_http
-from bot.knowledge.ingest import Ingest, Progress, Summary
 from bot.llm.quote import quote
-from bot.measure import reuse as reuse  # of the commands' application
+from bot.measure import reuse as reuse  # likewise
 from bot.measure import search as search  # likewise
 from bot.message import Incoming, Language, Platform
+from bot.operate import dead as dead  # likewise
+from bot.operate import dead_letters as dead_letters  # likewise
 from bot.pipeline import Pipeline, Step
 from bot.platforms import Platforms, open_platforms
 from bot.policy import access_of, admins_of, base_of, own_voice, scope_of
@@ -59,7 +59,6 @@ from bot.store import keys
 from bot.store.embedded import EmbeddedRedis
 from bot.stores import Stores, open_stores
 from bot.texts import Texts
-from bot.turn import MAIN
 from bot.worker import Worker
 
 MAX_QUESTION_CHARS = 4000
@@ -238,48 +237,6 @@ async def chat(config: Config, stop: asyncio.Event) -> None:
             await working
             for task in listening:
                 task.cancel()
-
-
-async def ingest(
-    config: Config, paths: Sequence[Path], on_progress: Callable[[Progress], None], base: str = MAIN
-) -> Summary:
-    """Add documents to a knowledge base, to stay until they vanish from the disk.
-
-    Raises:
-        ConfigError: there is no such base.
-        StartError: Redis cannot be reached or started.
-        StoreUnavailable: it went away; what was switched stays, ingesting again goes on from there.
-    """
-    check_base(config, base)
-    async with open_stores(config, join=True) as stores:
-        if stores.server is not None and stores.server.started_here:
-            log.warning("no bot runs on %s: the documents are put there", config.redis.data_dir.absolute())
-        ingesting = Ingest(stores.knowledge[base], stores.embedder)
-        return await ingesting.sync(paths, origin="cli", progress=on_progress)
-
-
-async def dead_letters(config: Config) -> Sequence[DeadLetter]:
-    """The messages that could not be answered, the latest first.
-
-    Raises:
-        StartError: Redis cannot be reached or started.
-        StoreUnavailable: it went away.
-    """
-    async with open_stores(config, join=True) as stores:
-        return await stores.dead.list()
-
-
-async def dead(config: Config, act: DeadAct, ids: Sequence[str] | None) -> dict[str, bool]:
-    """Retry or drop dead letters, all of them if `ids` is None; for each id whether there was such a letter.
-
-    Raises:
-        StartError: Redis cannot be reached or started.
-        StoreUnavailable: it went away; some may be done.
-    """
-    async with open_stores(config, join=True) as stores:
-        chosen = [letter.id for letter in await stores.dead.list()] if ids is None else ids
-        do = stores.dead.retry if act == "retry" else stores.dead.drop
-        return {message_id: await do(message_id) for message_id in chosen}
 
 
 class ClosingGate:

@@ -1,4 +1,4 @@
-"""The documents that the configuration names, read at start, each knowledge base by itself.
+"""The documents: those that the configuration names, read at start, and those that are put in by command.
 
 Part of the composition root: only `bot.app` asks.
 """
@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 from bot.config import Config
 from bot.errors import ConfigError, EmbeddingUnavailable, StoreUnavailable
-from bot.knowledge.ingest import Ingest
-from bot.stores import Stores
+from bot.knowledge.ingest import Ingest, Progress, Summary
+from bot.stores import Stores, open_stores
 from bot.turn import MAIN
 
 INGEST_AGAIN = timedelta(seconds=5)
@@ -36,6 +36,24 @@ def check_base(config: Config, base: str) -> None:
     names = [name for name, _ in bases_of(config)]
     if base not in names:
         raise ConfigError([f'--base: found "{base}", allowed {" or ".join(names)} (see knowledge.bases)'])
+
+
+async def ingest(
+    config: Config, paths: Sequence[Path], on_progress: Callable[[Progress], None], base: str = MAIN
+) -> Summary:
+    """Add documents to a knowledge base, to stay until they vanish from the disk.
+
+    Raises:
+        ConfigError: there is no such base.
+        StartError: Redis cannot be reached or started.
+        StoreUnavailable: it went away; what was switched stays, ingesting again goes on from there.
+    """
+    check_base(config, base)
+    async with open_stores(config, join=True) as stores:
+        if stores.server is not None and stores.server.started_here:
+            log.warning("no bot runs on %s: the documents are put there", config.redis.data_dir.absolute())
+        ingesting = Ingest(stores.knowledge[base], stores.embedder)
+        return await ingesting.sync(paths, origin="cli", progress=on_progress)
 
 
 class Documents:

@@ -41,13 +41,14 @@ class DeadLetters:
 
     async def _in(self, prefix: str) -> Sequence[DeadLetter]:
         with translated("list the dead letters"):
-            ids = await self._redis.zrange(f"{prefix}:dead", 0, -1)
+            found = cast("Sequence[bytes]", await self._redis.zrange(f"{prefix}:dead", 0, -1))
+            ids = [message_id.decode() for message_id in found]
             pipeline = self._redis.pipeline(transaction=False)
             for message_id in ids:
-                pipeline.hgetall(f"{prefix}:dead:{message_id.decode()}")
+                pipeline.hgetall(f"{prefix}:dead:{message_id}")
             letters = await pipeline.execute() if ids else []
         # An id whose letter has run out leaves the list at the next burial.
-        return [_letter(message_id.decode(), fields) for message_id, fields in zip(ids, letters, strict=True) if fields]
+        return [_letter(message_id, fields) for message_id, fields in zip(ids, letters, strict=True) if fields]
 
     async def retry(self, message_id: str) -> bool:
         """Put one back into its mailbox; see `dead_retry.lua`. False: there is none. One round trip a partition.
