@@ -204,8 +204,11 @@ class PassageIndex:
         if self.kind == "hnsw":
             attributes += ("M", HNSW_EDGES, "EF_CONSTRUCTION", HNSW_EF_CONSTRUCTION)
         # STOPWORDS 0: a union that begins with two of RediSearch's own stop words kills the server (2.10).
+        # NO…: places of words and field bits are for phrases and several text fields; BM25 needs neither, and without
+        # them a load takes a third less.
         return (
-            *("FT.CREATE", self.name, "ON", "HASH", "PREFIX", 1, self.prefix, "STOPWORDS", 0, "SCHEMA"),
+            *("FT.CREATE", self.name, "ON", "HASH", "PREFIX", 1, self.prefix, "STOPWORDS", 0),
+            *("NOOFFSETS", "NOHL", "NOFIELDS", "SCHEMA"),
             *("words", "TEXT", "NOSTEM"),
             *("document", "TAG", "version", "TAG", "language", "TAG"),
             *("embedding", "VECTOR", self.kind.upper(), len(attributes), *attributes),

@@ -1,0 +1,366 @@
+"""How long a search takes beside a plain vector search, at 1,000, 10,000 and 100,000 passages, flat and by a graph.
+
+    python -m bench.search [--cache FOLDER] [--sizes 1000 10000 100000] [--kinds flat hnsw] [--rounds 5]
+
+Text: Debian's `linux-doc` and `python3-doc`, fetched with `apt-get download` into the cache, cut at blank lines into
+passages of up to 900 characters; what is left to 100,000 is copies. `EMBEDDED` of them are embedded, all others get
+the vector of one of these, moved by `NOISE` in a random direction. Each size is filled through `Passages`, as ingest
+does, and searched by it, with the question's vector at hand; *plain* is `FT.SEARCH … KNN` for as many passages through
+the same client, the two in turns. Then the server saves, is killed and started again, and the seconds until it answers
+are counted. *Lost* is how many of a flat index's best 5 and best 24 a graph does not find.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gzip
+import random
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+from redis.asyncio import Redis
+
+from bench.search_questions import QUESTIONS
+from bot.errors import EmbeddingUnavailable
+from bot.knowledge.document import DocumentRecord, NewPassage
+from bot.knowledge.ingest import Ingest
+from bot.knowledge.words import tokens
+from bot.llm.embed import BuiltinEmbedder
+from bot.store.client import connect
+from bot.store.passages import CANDIDATES, Passages
+from bot.store.passages_index import Kind, PassageIndex, rows
+from tests.servers.redis import redis_server
+
+PACKAGES = ("linux-doc-6.1", "python3.11-doc")
+PASSAGE_CHARS = 900
+EMBEDDED = 4000
+NOISE = 0.6
+"""Length of the random part beside a vector of length 1: a copy is 0.14 away, as near as neighbours in one text."""
+TOP = 5
+DIMENSIONS = 512
+INGESTED_FILES = 60
+NO_BOUND = 2.0
+ROUNDING = 1e-5
+"""Two computations of one distance differ by less."""
+LOADING_S = 900.0
+
+Matrix = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Passages in a fixed order: (document, text), and a vector for each."""
+
+    passages: list[tuple[str, str]]
+    vectors: Matrix
+    questions: dict[str, bytes]
+
+
+class Known:
+    """An embedder that knows its texts' vectors already: what is measured is the search."""
+
+    name, dimensions = f"usem3-{DIMENSIONS}", DIMENSIONS
+
+    def __init__(self, vectors: dict[str, bytes]) -> None:
+        self._vectors = vectors
+
+    async def embed(self, texts: Sequence[str]) -> list[bytes]:
+        """Looked up."""
+        try:
+            return [self._vectors[text] for text in texts]
+        except KeyError:
+            raise EmbeddingUnavailable("not embedded before") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """Of one kind and size. Milliseconds, in the order they were taken; MB per 1,000 passages; seconds."""
+
+    kind: Kind
+    size: int
+    ours: list[float]
+    plain: list[float]
+    memory_mb: float
+    written_per_s: float
+    lost: tuple[float, float]
+    loading_s: float = 0.0
+
+    def line(self) -> str:
+        """A line of the table."""
+        ours, plain_ones = (
+            f"{quantile(taken, 0.5):.2f} / {quantile(taken, 0.99):.2f}" for taken in (self.ours, self.plain)
+        )
+        ratio = quantile(self.ours, 0.5) / quantile(self.plain, 0.5)
+        return (
+            f"| {self.kind} | {self.size:,} | {ours} | {plain_ones} | {ratio:.2f} | {self.memory_mb:.1f} "
+            f"| {self.written_per_s:,.0f} | {self.loading_s:.1f} | {self.lost[0]:.1%} / {self.lost[1]:.1%} |"
+        )
+
+
+# --- the corpus -------------------------------------------------------------------------------------------------
+
+
+def fetch(cache: Path) -> Path:
+    """The folder with the packages' documentation, fetched if it is not there."""
+    documentation = cache / "usr" / "share" / "doc"
+    if not documentation.exists():
+        subprocess.run(["apt-get", "download", *PACKAGES], cwd=cache, check=True)  # noqa: S603, S607 - fixed words
+        for package in cache.glob("*.deb"):
+            subprocess.run(["dpkg-deb", "-x", str(package), str(cache)], check=True)  # noqa: S603, S607 - likewise
+    return documentation
+
+
+def documents(documentation: Path) -> Iterator[tuple[str, str]]:
+    """(name, text) of every source of the documentation, in order."""
+    for path in sorted([*documentation.rglob("*.rst.gz"), *documentation.rglob("*.rst.txt")]):
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        yield str(path.relative_to(documentation)), content.decode("utf-8", "replace")
+
+
+def cut(text: str) -> Iterator[str]:
+    """Passages of whole paragraphs, as many as fit; a longer paragraph is cut where it is full."""
+    passage = ""
+    for paragraph in text.split("\n\n"):
+        for at in range(0, len(paragraph.strip()), PASSAGE_CHARS):
+            part = paragraph.strip()[at : at + PASSAGE_CHARS]
+            if passage and len(passage) + len(part) > PASSAGE_CHARS:
+                yield passage
+                passage = ""
+            passage = f"{passage}\n\n{part}".strip()
+    if passage:
+        yield passage
+
+
+async def corpus(cache: Path, size: int) -> Corpus:
+    """The first passages in a random order of documents, copies if there are too few, and their vectors."""
+    sources = list(documents(fetch(cache)))
+    random.Random(1).shuffle(sources)
+    passages = [(name, passage) for name, text in sources for passage in cut(text)]
+    print(f"{len(passages):,} passages of {len(sources):,} documents", flush=True)
+    round_trip = 0
+    while len(passages) < size:
+        round_trip += 1
+        passages += [(f"copy-{round_trip}/{name}", text) for name, text in passages[: size - len(passages)]]
+    embedder = BuiltinEmbedder()
+    stored = cache / f"vectors-{EMBEDDED}.npy"
+    if not stored.exists():
+        began = time.perf_counter()
+        texts = [text for _, text in random.Random(2).sample(passages, EMBEDDED)]
+        np.save(stored, np.frombuffer(b"".join(await embedder.embed(texts)), dtype="<f4").reshape(-1, DIMENSIONS))
+        print(f"{EMBEDDED} of them embedded, {EMBEDDED / (time.perf_counter() - began):.0f} a second", flush=True)
+    questions = dict(zip(QUESTIONS, await embedder.embed(QUESTIONS), strict=True))
+    embedder.close()
+    return Corpus(passages[:size], spread(np.load(stored), size), questions)
+
+
+def spread(real: Matrix, size: int) -> Matrix:
+    """As many vectors as are wanted: the real ones, then moved copies; shape (size, dimensions), L2-normalised."""
+    generator = np.random.default_rng(3)
+    wanted = max(size - len(real), 0)
+    noise = generator.standard_normal((wanted, DIMENSIONS)).astype("<f4")
+    noise *= NOISE / np.linalg.norm(noise, axis=1, keepdims=True)
+    moved = real[generator.integers(0, len(real), wanted)] + noise
+    vectors = np.concatenate([real, moved / np.linalg.norm(moved, axis=1, keepdims=True)])
+    generator.shuffle(vectors)
+    return vectors[:size].astype("<f4")
+
+
+# --- measuring --------------------------------------------------------------------------------------------------
+
+
+async def fill(passages: Passages, corpus: Corpus, start: int, end: int) -> float:
+    """Write passages `start` to `end` as ingest does, each document's as one; how many a second."""
+    began = time.perf_counter()
+    at = start
+    while at < end:
+        name = corpus.passages[at][0]
+        until = at
+        while until < end and corpus.passages[until][0] == name:
+            until += 1
+        # A size may end in the middle of a document: the rest of it is another one.
+        path = f"{name}#{at}"
+        record = DocumentRecord(version="1" * 16, sha256="", title=name, passages=until - at, origins={"cli": "bench"})
+        await passages.write(path, record, [new(corpus, number, number - at) for number in range(at, until)])
+        assert await passages.switch(path, record)  # noqa: S101 - else nothing below means anything
+        at = until
+    return (end - start) / (time.perf_counter() - began)
+
+
+def new(corpus: Corpus, at: int, number: int) -> NewPassage:
+    """A passage as ingest would hand it over."""
+    name, text = corpus.passages[at]
+    title = name.rpartition("/")[2]
+    return NewPassage(
+        number=number,
+        title=title,
+        place="",
+        text=text,
+        url="",
+        words=" ".join(tokens(f"{title}\n{text}")),
+        language="en",
+        embedding=corpus.vectors[at].tobytes(),
+    )
+
+
+async def timed(
+    redis: Redis, passages: Passages, index: PassageIndex, corpus: Corpus, rounds: int
+) -> list[list[float]]:
+    """Milliseconds of our searches and of plain ones, question by question in turns."""
+    taken: list[list[float]] = [[], []]
+    for round_number in range(rounds + 1):
+        for question, vector in corpus.questions.items():
+            began = time.perf_counter()
+            found = await passages.search(question, "en", TOP)
+            between = time.perf_counter()
+            await plain(redis, index, vector, TOP)
+            ended = time.perf_counter()
+            assert found.passages  # noqa: S101 - a search that finds nothing is quick
+            # The first round opens connections and fills caches.
+            if round_number:
+                taken[0].append((between - began) * 1000)
+                taken[1].append((ended - between) * 1000)
+    return taken
+
+
+async def plain(redis: Redis, index: PassageIndex, vector: bytes, count: int) -> None:
+    """The nearest passages as anybody would ask for them, each with its path and text."""
+    await redis.execute_command(  # type: ignore[no-untyped-call]  # redis-py leaves it bare
+        *("FT.SEARCH", index.name, f"*=>[KNN {count} @embedding $vector AS distance]"),
+        *("PARAMS", 2, "vector", vector, "SORTBY", "distance"),
+        *("RETURN", 3, "path", "text", "distance", "LIMIT", 0, count, "DIALECT", 2),
+    )
+
+
+async def lost(redis: Redis, index: PassageIndex, corpus: Corpus, size: int) -> tuple[float, float]:
+    """Shares of the 5 and the 24 truly nearest that the index does not find."""
+    missed, vectors = [0, 0], corpus.vectors[:size]
+    for vector in corpus.questions.values():
+        nearest = np.sort(1 - vectors @ np.frombuffer(vector, dtype="<f4"))
+        reply = await redis.execute_command(*index.nearest(vector, CANDIDATES))  # type: ignore[no-untyped-call]  # bare
+        found = [float(row.fields["distance"]) for row in rows(reply)]
+        for place, count in enumerate((TOP, CANDIDATES)):
+            missed[place] += count - sum(distance <= nearest[count - 1] + ROUNDING for distance in found[:count])
+    asked = len(corpus.questions)
+    return missed[0] / (TOP * asked), missed[1] / (CANDIDATES * asked)
+
+
+async def measure(kind: Kind, corpus: Corpus, sizes: Sequence[int], rounds: int) -> list[Figures]:
+    """Every size of one kind, each filled on top of the one before."""
+    figures: list[Figures] = []
+    with tempfile.TemporaryDirectory(prefix="fd", dir="/tmp") as folder:
+        for start, size in zip((0, *sizes), sizes, strict=False):
+            with server(folder) as url:
+                figures.append(await measure_size(url, kind, corpus, start, size, rounds))
+            with server(folder):
+                figures[-1] = replace(figures[-1], loading_s=loading_seconds(Path(folder)))
+            print(f"{figures[-1].line()}", flush=True)
+    return figures
+
+
+def server(folder: str) -> AbstractContextManager[str]:
+    """A server that loads what the last one in this folder saved."""
+    return redis_server(Path(folder), seconds=LOADING_S)
+
+
+def loading_seconds(folder: Path) -> float:
+    """What the server's log says of its last start; in that time it answers nothing."""
+    return float(re.findall(r"DB loaded from disk: ([\d.]+) seconds", (folder / "redis.log").read_text())[-1])
+
+
+async def measure_size(url: str, kind: Kind, corpus: Corpus, start: int, size: int, rounds: int) -> Figures:
+    """Fill up from `start` to `size`, search, save."""
+    # Saving takes longer than the bot would wait for an answer.
+    redis = connect(url, answer_timeout=timedelta(minutes=5))
+    known = Known(corpus.questions)
+    passages = Passages(redis, known, max_cosine_distance=NO_BOUND, flat_up_to=-1 if kind == "hnsw" else None)
+    await passages.ensure_index()
+    index = PassageIndex(redis, kb="main", embedder=known.name, dimensions=DIMENSIONS, kind=kind)
+    before = (await redis.info("memory"))["used_memory"]
+    written_per_s = await fill(passages, corpus, start, size)
+    memory = ((await redis.info("memory"))["used_memory"] - before) / (size - start) / 1000
+    ours, plain_ones = await timed(redis, passages, index, corpus, rounds)
+    missed = await lost(redis, index, corpus, size)
+    await redis.save()
+    await redis.aclose()
+    return Figures(
+        kind=kind, size=size, ours=ours, plain=plain_ones, memory_mb=memory, written_per_s=written_per_s, lost=missed
+    )
+
+
+async def ingest_rate(cache: Path) -> None:
+    """Real files through the real ingest: how many passages a second, and how much of it is embedding."""
+    folder = fetch(cache) / "python3.11" / "html" / "library"
+    files = sorted(folder.glob("*.html"))[:INGESTED_FILES]
+    with tempfile.TemporaryDirectory(prefix="fd", dir="/tmp") as place, redis_server(Path(place)) as url:
+        redis, embedder = connect(url), Clocked()
+        passages = Passages(redis, embedder, max_cosine_distance=NO_BOUND)
+        await embedder.warm_up()
+        began, embedder.seconds = time.perf_counter(), 0.0
+        await Ingest(passages, embedder).sync(files)
+        took = time.perf_counter() - began
+        count = sum(record.passages for record in (await passages.documents()).values())
+        await redis.aclose()
+        embedder.close()
+    print(f"\nIngest of {len(files)} files: {count} passages, {count / took:.0f} a second, ", end="")
+    print(f"{embedder.seconds / took:.0%} of the time in the embedder")
+
+
+class Clocked(BuiltinEmbedder):
+    """The built-in one, with a clock.
+
+    Attributes:
+        seconds: spent waiting for it.
+    """
+
+    seconds = 0.0
+
+    async def embed(self, texts: Sequence[str]) -> list[bytes]:
+        """As the real one."""
+        began = time.perf_counter()
+        vectors = await super().embed(texts)
+        self.seconds += time.perf_counter() - began
+        return vectors
+
+
+# --- printing ---------------------------------------------------------------------------------------------------
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The value that this share is at or below."""
+    return sorted(values)[min(int(share * len(values)), len(values) - 1)]
+
+
+HEAD = """
+| index | passages | search, ms | plain, ms | ratio | MB per 1,000 | written/s | LOADING s | lost of 5 / 24 |
+|---|---|---|---|---|---|---|---|---|"""
+
+
+async def main(cache: Path, sizes: Sequence[int], kinds: Sequence[Kind], rounds: int) -> None:
+    """Measure all and print the table."""
+    await ingest_rate(cache)
+    texts = await corpus(cache, max(sizes))
+    print(HEAD, flush=True)
+    for kind in kinds:
+        await measure(kind, texts, sizes, rounds)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--cache", type=Path, help="keeps the documentation and the vectors; else a temporary folder")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--kinds", nargs="+", choices=("flat", "hnsw"), default=["flat", "hnsw"])
+    parser.add_argument("--rounds", type=int, default=5)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="fd-docs") as temporary:
+        place = asked.cache or Path(temporary)
+        place.mkdir(parents=True, exist_ok=True)
+        asyncio.run(main(place, asked.sizes, asked.kinds, asked.rounds))

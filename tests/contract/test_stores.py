@@ -1,0 +1,102 @@
+"""The stores as the composition root opens them: a process with one embedder on a base that another one built."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from bot.config import Config, load
+from bot.knowledge.ingest import Ingest
+from bot.ports import Found
+from bot.stores import Embedders, Stores, open_stores
+from bot.turn import MAIN
+from tests.servers.openai import OpenAiServer
+
+QUESTION = "What does a safe deposit box cost?"
+DOCUMENTS = [Path(__file__).parents[2] / "samples" / "en" / "branches.html"]
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[OpenAiServer]:
+    """An embeddings endpoint that asks for a key."""
+    async with OpenAiServer() as server:
+        yield server
+
+
+def builtin(redis_url: str) -> Config:
+    """The shipped configuration, but for Redis."""
+    return load(None, {"REDIS_URL": redis_url, "FRONTDESK_KNOWLEDGE__PATHS": "[]"})
+
+
+def remote(redis_url: str, server: OpenAiServer, model: str) -> Config:
+    """A model of the endpoint."""
+    settings = {"PROVIDER": "openai", "MODEL": model, "BASE_URL": server.base_url, "DIMENSIONS": "64"}
+    environ = {f"FRONTDESK_EMBEDDINGS__{key}": value for key, value in settings.items()}
+    return load(None, {"REDIS_URL": redis_url, "OPENAI_API_KEY": server.key, **environ})
+
+
+async def ingest(config: Config) -> None:
+    """As `frontdesk ingest` does."""
+    async with open_stores(config, join=True) as stores:
+        await Ingest(stores.knowledge[MAIN], stores.embedder).sync(DOCUMENTS, origin="cli")
+
+
+async def search(stores: Stores) -> Found:
+    """As the pipeline does."""
+    return await stores.knowledge.search(MAIN, QUESTION, "en", 1)
+
+
+async def test_a_process_with_a_new_embedder_searches_with_the_old_one_until_its_ingest(
+    redis: Redis, redis_url: str, server: OpenAiServer
+) -> None:
+    """The built-in one can always be made."""
+    await ingest(builtin(redis_url))
+
+    async with open_stores(remote(redis_url, server, "new"), join=True) as stores:
+        before = await search(stores)
+        asked_before = len(server.embeddings)
+        await Ingest(stores.knowledge[MAIN], stores.embedder).sync(DOCUMENTS, origin="cli")
+        after = await search(stores)
+
+    assert "140 euros" in before.passages[0].text
+    assert before.passages[0].cosine_distance is not None
+    assert (before.vector, asked_before) == (None, 0)
+    assert after.vector is not None
+    assert after.passages[0].text == before.passages[0].text
+
+
+async def test_another_model_of_the_same_server_is_asked_with_the_key(
+    redis: Redis, redis_url: str, server: OpenAiServer
+) -> None:
+    """Its name, address and dimensions stand in Redis."""
+    await ingest(remote(redis_url, server, "old"))
+
+    async with open_stores(remote(redis_url, server, "new"), join=True) as stores:
+        found = await search(stores)
+
+    assert found.passages[0].cosine_distance is not None
+    assert server.embeddings[-1]["model"] == "old"
+
+
+async def test_the_key_is_sent_to_no_other_address(redis: Redis, redis_url: str, server: OpenAiServer) -> None:
+    """What was configured before may be anybody's by now: it is asked without a key, and words decide."""
+    await ingest(remote(redis_url, server, "old"))
+    asked = len(server.embeddings)
+
+    async with OpenAiServer(key=server.key) as other, open_stores(remote(redis_url, other, "new"), join=True) as stores:
+        found = await search(stores)
+
+    assert "140 euros" in found.passages[0].text
+    assert found.passages[0].cosine_distance is None
+    assert len(server.embeddings) == asked
+
+
+@pytest.mark.parametrize("recipe", ["", "{}x", '{"provider": "of another version"}', '{"unknown": 1}'])
+async def test_a_recipe_of_another_version_makes_nothing(recipe: str) -> None:
+    """Words decide then; see `Passages`."""
+    async with AsyncExitStack() as stack:
+        assert await Embedders(load(None, {}), stack).made_by(recipe) is None
