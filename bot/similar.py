@@ -12,6 +12,7 @@ from typing import Literal
 
 from bot.answers import Near
 from bot.guard.difference import Kind
+from bot.guard.script import TO_SIMPLIFIED
 from bot.guard.verdict import judge
 from bot.language import language_of
 from bot.message import Language
@@ -30,9 +31,16 @@ IN_DOUBT: frozenset[RefusedBy] = frozenset({"content"})
 """What the guard refuses without having seen a definite difference: other words, which may mean the same."""
 
 
-def scope_of_answers(scope: str, language: Language) -> str:
-    """Hash of all that answers depend on beside question and passages, hexadecimal: only those of one share."""
-    return _digest(scope, language)
+def scope_of_answers(scope: str, question: str, language: Language) -> str:
+    """Hash of all that an answer depends on beside question and passages, hexadecimal: only those of one are shared.
+
+    Args:
+        scope: what the configuration says (`bot.policy.scope_of`).
+        question: its script is that of the answer: who writes traditional characters is given no simplified ones.
+        language: of the question.
+    """
+    script = "traditional" if question.translate(TO_SIMPLIFIED) != question else ""
+    return _digest(scope, language, script)
 
 
 def key_of(base: str, scope: str, question: str) -> AnswerKey:
@@ -84,7 +92,7 @@ def refused_pair(stored: str, asked: str, near: Near, found: Collection[str], *,
     first, second = language_of(stored), language_of(asked)
     if not fitness(stored, first, has_history=False).storable or not fitness(asked, second, has_history=False).servable:
         return "fitness"
-    if first != second:
+    if scope_of_answers("", stored, first) != scope_of_answers("", asked, second):
         return "language"
     if normalise(stored) == normalise(asked):
         return ""

@@ -45,7 +45,7 @@ class Reuse:
         if not (fit.servable and self._enabled):
             self._meter.reuse("unfit")
             return turn
-        scope = scope_of_answers(self._scope, turn.language)
+        scope = scope_of_answers(self._scope, question, turn.language)
         key = key_of(turn.base, scope, question)
         turn = replace(turn, question_key=key, scope=scope, storable=fit.storable)
         found = await self._answers.find(key, turn.incoming.id if fit.storable else None)

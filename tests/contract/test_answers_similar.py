@@ -34,7 +34,8 @@ from tests.fakes.ports import FakeKnowledge, FakeMeter, FakeModel
 ASKED = "How do I reset my password?"
 REWORDED = "Please tell me how to reset my password"
 IN_CHINESE = "怎么重置密码？"
-SCOPE, OTHER_SCOPE = scope_of_answers("mine", "en"), scope_of_answers("mine", "zh")
+IN_TRADITIONAL, REWORDED_IN_TRADITIONAL = "怎麼重置密碼？", "請問如何重置密碼"
+SCOPE, OTHER_SCOPE = scope_of_answers("mine", "", "en"), scope_of_answers("mine", "", "zh")
 KEY = AnswerKey(MAIN, "k")
 ANSWER = StoredAnswer(
     markdown="Press **Reset**. [1]\n\n- [1] 帮助",
@@ -302,12 +303,14 @@ async def test_nobody_of_another_scope_is_served(desk: Desk, scope: str, base: s
     assert (theirs.outcome, ours.outcome) == ("answered", "reused")
 
 
-async def test_nobody_who_asks_in_another_language_is_served(desk: Desk) -> None:
-    """However near the vectors are."""
-    desk.knowledge.vectors[IN_CHINESE] = NORTH
-    await desk.ask(ASKED)
+async def test_nobody_who_writes_in_another_language_or_script_is_served(desk: Desk) -> None:
+    """However near the vectors are: the answer would be in another one."""
+    desk.knowledge.vectors |= dict.fromkeys([IN_CHINESE, IN_TRADITIONAL, REWORDED_IN_TRADITIONAL], NORTH)
+    questions = (ASKED, IN_CHINESE, IN_TRADITIONAL, REWORDED_IN_TRADITIONAL)
 
-    assert (await desk.ask(IN_CHINESE)).outcome == "answered"
+    outcomes = [(await desk.ask(question)).outcome for question in questions]
+
+    assert outcomes == ["answered", "answered", "answered", "reused"]
 
 
 @pytest.mark.parametrize("change", ["version", "gone", "other"])

@@ -56,7 +56,7 @@ class Store:
         """How many paraphrases are given an answer, where these passages are found."""
         hits = 0
         for one in self.asked:
-            where = scope_of_answers(scope, language_of(one.text))
+            where = scope_of_answers(scope, one.text, language_of(one.text))
             near = await self.index.nearest(base, where, one.vector, NEAREST)
             hits += any(not refused_by(each, one.text, found, max_cosine_distance=BOUND) for each in near)
         return hits
@@ -71,9 +71,9 @@ async def store(redis: Redis) -> AsyncIterator[Store]:
     embedder = BuiltinEmbedder()
     index, answers = AnswersIndex(redis, embedder), RedisAnswers(Scripts(redis), ttl=timedelta(hours=1))
     vectors = await embedder.embed([text for pair in pairs for text in pair])
-    await index.nearest(MAIN, scope_of_answers(MINE, "en"), vectors[0], 1)
+    await index.nearest(MAIN, scope_of_answers(MINE, "", "en"), vectors[0], 1)
     for (stored, _), vector in zip(pairs, vectors[::2], strict=True):
-        scope = scope_of_answers(MINE, language_of(stored))
+        scope = scope_of_answers(MINE, stored, language_of(stored))
         answer = StoredAnswer(
             markdown="", answer="", epoch=0, references=("a@1",), tokens=1, cited=(1,), question=stored
         )

@@ -97,6 +97,7 @@ def test_an_answer_made_from_nothing_holds_while_there_is_nothing() -> None:
         (STORED, REWORDED, None, "off"),
         (STORED, "how do i reset my password", None, ""),
         (STORED, "怎么重置密码？", 0.4, "language"),
+        ("怎么重置密码？", "怎麼重置密碼？", 0.4, "language"),
         ("Where is my order?", "Where is my order?", 0.4, "fitness"),
         (STORED, "And how do I reset it?", 0.4, "fitness"),
     ],
@@ -108,7 +109,7 @@ def test_a_pair_goes_the_whole_way(stored: str, asked: str, bound: float | None,
 
 def test_keys_keep_apart_what_must_not_meet() -> None:
     """Scope, language and question; spelling alone does not."""
-    scopes = [scope_of_answers(scope, language) for scope in ("one", "two") for language in ("en", "zh")]
+    scopes = [scope_of_answers(scope, STORED, language) for scope in ("one", "two") for language in ("en", "zh")]
     keys = {key_of(MAIN, scope, question) for scope in scopes for question in (STORED, REWORDED)}
 
     assert len(set(scopes)) == 4
