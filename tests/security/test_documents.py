@@ -166,9 +166,16 @@ async def look_at_page(world: World, attacks: Sequence[Attack], shown: dict[str,
 
 
 async def look_at_memory(world: World, attack: Attack) -> None:
-    """An answer that begins with /reset has reset nothing: the next question comes with it."""
+    """An answer that begins with /reset has reset nothing: it can still be asked about."""
+    world.telegram.say("/source 1", user=User(id=5000))
+    shown = (await world.telegram.wait_messages(5000, 2, timeout_s=60))[1]
+    assert f"case {attack.name}" in shown.text
+    assert_given(
+        live_in_telegram([Part(text=shown.text, entities=tuple(shown.entities))]),
+        request_about(world, attack.question),
+    )
     world.telegram.say("And since when?", user=User(id=5000))
-    await world.telegram.wait_messages(5000, 2, timeout_s=60)
+    await world.telegram.wait_messages(5000, 3, timeout_s=60)
 
     messages = request_about(world, "And since when?")["messages"]
     assert messages[1]["content"] == attack.question
