@@ -7,7 +7,7 @@ passages of up to 900 characters; what is left to 100,000 is copies. `EMBEDDED` 
 the vector of one of these, moved by `NOISE` in a random direction. Each size is filled through `Passages`, as ingest
 does, and searched by it, with the question's vector at hand; *plain* is `FT.SEARCH … KNN` for as many passages through
 the same client, the two in turns. Then the server saves, is killed and started again, and the seconds until it answers
-are counted. *Lost* is how many of a flat index's best 5 and best 24 a graph does not find.
+are counted, and how many of these were CPU. *Lost* is how many of the truly nearest 5 and 24 the index does not find.
 """
 
 from __future__ import annotations
@@ -93,6 +93,7 @@ class Figures:
     written_per_s: float
     lost: tuple[float, float]
     loading_s: float = 0.0
+    cpu_s: float = 0.0
 
     def line(self) -> str:
         """A line of the table."""
@@ -102,7 +103,8 @@ class Figures:
         ratio = quantile(self.ours, 0.5) / quantile(self.plain, 0.5)
         return (
             f"| {self.kind} | {self.size:,} | {ours} | {plain_ones} | {ratio:.2f} | {self.memory_mb:.1f} "
-            f"| {self.written_per_s:,.0f} | {self.loading_s:.1f} | {self.lost[0]:.1%} / {self.lost[1]:.1%} |"
+            f"| {self.written_per_s:,.0f} | {self.loading_s:.1f} ({self.cpu_s:.1f}) "
+            f"| {self.lost[0]:.1%} / {self.lost[1]:.1%} |"
         )
 
 
@@ -260,8 +262,10 @@ async def measure(kind: Kind, corpus: Corpus, sizes: Sequence[int], rounds: int)
         for start, size in zip((0, *sizes), sizes, strict=False):
             with server(folder) as url:
                 figures.append(await measure_size(url, kind, corpus, start, size, rounds))
-            with server(folder):
-                figures[-1] = replace(figures[-1], loading_s=loading_seconds(Path(folder)))
+            with server(folder) as url:
+                figures[-1] = replace(
+                    figures[-1], loading_s=loading_seconds(Path(folder)), cpu_s=await cpu_seconds(url)
+                )
             print(f"{figures[-1].line()}", flush=True)
     return figures
 
@@ -274,6 +278,14 @@ def server(folder: str) -> AbstractContextManager[str]:
 def loading_seconds(folder: Path) -> float:
     """What the server's log says of its last start; in that time it answers nothing."""
     return float(re.findall(r"DB loaded from disk: ([\d.]+) seconds", (folder / "redis.log").read_text())[-1])
+
+
+async def cpu_seconds(url: str) -> float:
+    """What a server has used since its start; of one that has just loaded, for loading."""
+    redis = connect(url)
+    used = await redis.info("cpu")
+    await redis.aclose()
+    return float(used["used_cpu_user"] + used["used_cpu_sys"])
 
 
 async def measure_size(url: str, kind: Kind, corpus: Corpus, start: int, size: int, rounds: int) -> Figures:
@@ -340,7 +352,7 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 
 HEAD = """
-| index | passages | search, ms | plain, ms | ratio | MB per 1,000 | written/s | LOADING s | lost of 5 / 24 |
+| index | passages | search, ms | plain, ms | ratio | MB per 1,000 | written/s | LOADING s (CPU) | lost of 5 / 24 |
 |---|---|---|---|---|---|---|---|---|"""
 
 

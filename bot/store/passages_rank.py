@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bot.knowledge.words import tokens
 from bot.message import Language
@@ -133,6 +134,7 @@ def _own_copies_first(scored: list[tuple[float, Candidate]], language: Language)
     return [(max(score, raised.get(candidate.row.key, 0.0)), candidate) for score, candidate in scored]
 
 
+@lru_cache(maxsize=10_000)
 def _without_language(path: str) -> str:
     """`samples/zh/fees.md`, `samples/en/fees.md` and `samples/fees.zh-cn.md` are one document."""
     return _LANGUAGE_PART.sub("", path)
