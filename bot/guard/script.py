@@ -44,8 +44,8 @@ TO_SIMPLIFIED = str.maketrans(dict(zip(_PAIRS[::2], _PAIRS[1::2], strict=True)))
 """For `str.translate`. Traditional characters that are missing here stay, so they make two texts differ."""
 
 _HOMOPHONES = """
-斯思丝 弗佛 莱赖 艾埃 伊依 马玛 菲非 蒂帝 亚雅 卡咖 沃渥 希西 巴芭 波玻 布卜
-鲁卢 朗郎 曼蔓 普浦 迪狄 科柯 肯垦 伯博 杰捷
+斯思丝 弗佛 莱赖 艾埃 伊依 马玛 菲非 蒂帝迪狄 亚雅 卡咖 沃渥 希西 巴芭 波玻 布卜 鲁卢 朗郎 曼蔓 普浦 科柯克
+肯垦 伯博 杰捷 韦威维 丽莉利里 奈耐 贾加佳嘉 林琳 娜纳 罗洛 格戈 文温 雷蕾 吉基季 莎沙 尼妮
 """
 SAME_SOUND = str.maketrans({one: group[0] for group in _HOMOPHONES.split() for one in group[1:]})
-"""Characters that write the same syllable of foreign names. None that common words are made of: they stand nearby."""
+"""Characters that write the same syllable of foreign names (`哈里·林`), for these and what stands beside them only."""
