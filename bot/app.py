@@ -47,6 +47,7 @@ from bot.steps.admit import Admit
 from bot.steps.answer import Answer
 from bot.steps.commands import CommandAct, Commands
 from bot.steps.confirm import Confirm
+from bot.steps.late import Late
 from bot.steps.limit import Limit
 from bot.steps.recall import Recall
 from bot.steps.remember import Remember
@@ -86,6 +87,7 @@ def steps_of(config: Config, stores: Stores, model: Model | None, texts: Texts, 
     return (
         Commands(table, limiter=stores.limiter, is_admin=is_admin, texts=texts, meter=meter),
         Admit(allowed=access_of(config), limiter=stores.limiter, texts=texts),
+        Late(max_age=config.inbox.max_age, limiter=stores.limiter, texts=texts),
         Limit(limiter=stores.limiter, is_admin=is_admin, texts=texts, meter=meter),
         Screen(max_chars=MAX_QUESTION_CHARS, texts=texts),
         Recall(max_tokens=config.history.max_tokens),

@@ -171,7 +171,7 @@ class Limiter(Protocol):
     """Never more than N accepted messages of a person in any window."""
 
     async def decide(self, rule: str, person: PersonId, message: str, arrived_ms: int) -> Decision:
-        """Decide about a message under the named rule (`messages`, `commands`, `refusals`)."""
+        """Decide about a message under the named rule (`messages`, `commands`, `refusals`, `apologies`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

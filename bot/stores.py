@@ -46,6 +46,9 @@ FLAT_UP_TO = 100_000
 (`knowledge.redis_url`). A graph is built anew at each load of Redis, which answers nothing meanwhile: on a server that
 also takes the messages in, that weighs more than slower searches. Measured by `bench.search`."""
 
+APOLOGIES = ((1, timedelta(days=1)),)
+"""How often a conversation hears that its messages were too old."""
+
 BURST_SHARE = 4
 """A bot or group may send a quarter of its rate at once."""
 
@@ -204,6 +207,7 @@ def _open(
         "messages": [(rate.count, rate.per) for rate in config.limits.messages],
         "commands": [(rate.count, rate.per) for rate in config.limits.commands],
         "refusals": REFUSALS,
+        "apologies": APOLOGIES,
     }
     return Stores(
         server=server,

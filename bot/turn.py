@@ -126,6 +126,18 @@ class Passage:
         return f"{self.id}@{self.version}"
 
 
+class Quoted(NamedTuple):
+    """What passages say to a question by themselves.
+
+    Attributes:
+        markdown: quotes with the marks of their passages; empty if none is near enough.
+        near: numbers of passages that may help all the same, best first; empty if something is quoted.
+    """
+
+    markdown: str
+    near: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredAnswer:
     """An answer that others may be given too, and what it depends on.
@@ -156,6 +168,7 @@ class Turn:
     Attributes:
         incoming: the message.
         arrived_ms: when it was stored, Unix ms on Redis's clock.
+        age: how long ago it was written, by the platform's own date; zero if the operator has taken it back.
         language: of the question.
         voice: language of our own sentences: the question's, unless the operator fixed one.
         history: earlier exchanges of this conversation, oldest first.
@@ -183,6 +196,7 @@ class Turn:
     language: Language
     voice: Language
     history: tuple[Exchange, ...] = ()
+    age: timedelta = timedelta(0)
     base: str = MAIN
     leans: bool = False
     sought: str = ""

@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -277,9 +277,11 @@ class Worker:
 
     def _new_turn(self, claimed: Claimed) -> Turn:
         language = language_for(claimed)
+        begun = datetime.fromtimestamp(claimed.arrived_ms / 1000, UTC) + claimed.waited
         return Turn(
             incoming=claimed.incoming,
             arrived_ms=claimed.arrived_ms,
+            age=timedelta(0) if claimed.retried else begun - claimed.incoming.sent_at,
             language=language,
             voice=self._voice or language,
             base=self._base_of(claimed.incoming.conversation),

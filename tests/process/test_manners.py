@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 
 import aiohttp
 import pytest
@@ -85,6 +86,21 @@ async def test_a_changed_document_changes_the_answer_at_once(world: World) -> No
     assert "5 euros" in world.telegram.messages(BOB.id)[0].text
     assert "9 euros" in sent[0].text
     assert "5 euros" not in sent[0].text
+
+
+async def test_yesterday_s_messages_get_one_apology_and_are_not_answered(world: World) -> None:
+    """After an outage: one sentence for the conversation; a command of yesterday is done, today's question answered."""
+    yesterday = int(time.time()) - 86_400
+    for text in ("How much is a transfer?", "Hello?", "/reset", "Is anybody there?"):
+        world.telegram.say(text, user=ANN, date=yesterday)
+    async with world.bot(world.platforms(), world.with_model(), world.unlimited()):
+        world.telegram.say("What is a transfer?", user=ANN)
+        sent = await world.telegram.wait_messages(ANN.id, 3)
+
+    assert [message.text for message in sent[:2]] == [TEXTS("late", "en"), TEXTS("reset_done", "en")]
+    assert world.asked("What is a transfer?")
+    assert not world.asked("How much is a transfer?")
+    assert len(sent) == 3
 
 
 async def test_a_long_answer_arrives_whole(world: World) -> None:

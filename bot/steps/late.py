@@ -1,0 +1,39 @@
+"""Messages so old that their answer would only puzzle: after an outage, yesterday's questions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.message import PersonId
+from bot.ports import Limiter
+from bot.texts import Texts
+from bot.turn import Turn
+
+
+class Late:
+    """Ends the turn of a message that is too old, with one apology for all of its conversation.
+
+    It stands after the commands: who asked to be forgotten yesterday still is.
+    """
+
+    name = "late"
+
+    def __init__(self, *, max_age: timedelta, limiter: Limiter, texts: Texts) -> None:
+        self._max_age = max_age
+        self._limiter = limiter
+        self._texts = texts
+
+    async def __call__(self, turn: Turn) -> Turn:
+        """The turn as it is, or ended as refused.
+
+        Raises:
+            StoreUnavailable: the limiter did not decide.
+        """
+        if turn.age <= self._max_age:
+            return turn
+        conversation = PersonId(turn.incoming.conversation.id)
+        decision = await self._limiter.decide("apologies", conversation, turn.incoming.id, turn.arrived_ms)
+        if not decision.allowed:
+            return replace(turn, silent=True, outcome="refused")
+        return turn.told(self._texts("late", turn.voice), "refused")
