@@ -138,6 +138,18 @@ class Quoted(NamedTuple):
     near: tuple[int, ...] = ()
 
 
+class Quoted(NamedTuple):
+    """What passages say to a question by themselves.
+
+    Attributes:
+        markdown: quotes with the marks of their passages; empty if none is near enough.
+        near: numbers of passages that may help all the same, best first; empty if something is quoted.
+    """
+
+    markdown: str
+    near: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredAnswer:
     """An answer that others may be given too, and what it depends on.

@@ -16,18 +16,18 @@ from bot.errors import ModelUnavailable, StoreUnavailable
 from bot.forged import without_own_sources
 from bot.message import Language, MessageId
 from bot.ports import Completion, Meter, Model
-from bot.prompt import build, cited, sources
+from bot.prompt import build, cited, named, sources
 from bot.sanitise import addresses_outside_code, harmless
 from bot.smalltalk import small_talk
 from bot.texts import Texts
 from bot.tokens import estimate_tokens
-from bot.turn import AnswerKey, Outcome, Passage, StoredAnswer, Turn
+from bot.turn import AnswerKey, Passage, Quoted, StoredAnswer, Turn
 
 LEAD_RENEWAL = timedelta(seconds=5)
 """A third of the life of a leader's mark: two renewals may fail before another leads."""
 
-Quote = Callable[[str, Language, tuple[Passage, ...]], str | None]
-"""Passages as an answer to a question; None if nothing in them is near enough."""
+Quote = Callable[[str, Language, tuple[Passage, ...]], Quoted]
+"""Passages as an answer to a question."""
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +103,8 @@ class Answer:
         said, used = cited(without_own_sources(harmless(completion.text, given)), len(turn.passages))
         # Once more, as what closes up where a mark was taken out may be a link or a picture.
         text = harmless(said, given)
-        answer = self._draft(turn, text, self._with_sources(text, turn, used), used)
+        shown = text if completion.complete else f"{text}\n\n_{self._texts('cut_off', turn.voice)}_"
+        answer = self._draft(turn, text, self._with_sources(shown, turn, used), used)
         return replace(turn, draft=answer, storable=turn.storable and completion.complete, outcome="answered")
 
     def _quoted(self, turn: Turn, notice: str) -> Turn:
@@ -111,16 +112,24 @@ class Answer:
         if kind is not None:
             text = self._texts(f"talk_{kind}", turn.voice, name=self._bot_name)
             return replace(turn, draft=self._draft(turn, text, text, ()), storable=False, outcome="quoted")
-        quoted = self._quote(turn.incoming.text, turn.language, turn.passages)
-        text = harmless(quoted, self._given(turn)) if quoted else self._texts("not_in_documents", turn.voice)
-        used = cited(text, len(turn.passages))[1] if quoted else ()
-        markdown = self._with_sources(text, turn, used)
+        quoted = self._quote(turn.sought or turn.incoming.text, turn.language, turn.passages)
+        if not quoted.markdown:
+            return self._not_found(turn, quoted.near, notice)
+        text = harmless(quoted.markdown, self._given(turn))
+        used = cited(text, len(turn.passages))[1]
+        markdown = f"{self._with_sources(text, turn, used)}\n\n_{self._texts(notice, turn.voice)}_"
+        return replace(turn, draft=self._draft(turn, text, markdown, used), outcome="quoted")
+
+    def _not_found(self, turn: Turn, near: tuple[int, ...], notice: str) -> Turn:
+        """The documents do not say it: so we say, and name what is near, as that and not as a source."""
+        text = markdown = self._texts("not_in_documents", turn.voice)
+        if near:
+            names = dict.fromkeys(named(turn.passages[number - 1]) for number in near)
+            markdown += "\n\n" + "\n".join([self._texts("near", turn.voice), "", *(f"- {name}" for name in names)])
         # "Only quotes" would puzzle where nothing is quoted; that the model is away is said in any case.
-        if quoted or notice != "no_model":
+        if notice != "no_model":
             markdown += f"\n\n_{self._texts(notice, turn.voice)}_"
-        outcome: Outcome = "quoted"
-        draft = self._draft(turn, text, markdown, used)
-        return replace(turn, draft=draft, storable=turn.storable and quoted is not None, outcome=outcome)
+        return replace(turn, draft=self._draft(turn, text, markdown, ()), storable=False, outcome="quoted")
 
     def _given(self, turn: Turn) -> list[str]:
         """Where an address must stand to be a link in the answer."""

@@ -26,7 +26,7 @@ from bot.steps.reuse import Reuse
 from bot.steps.rewrite import Rewrite
 from bot.steps.screen import Screen
 from bot.texts import Texts
-from bot.turn import AnswerKey, Exchange, Passage, StoredAnswer, Turn
+from bot.turn import AnswerKey, Exchange, Passage, Quoted, StoredAnswer, Turn
 from tests.fakes.ports import FakeAnswers, FakeForgetting, FakeKnowledge, FakeLimiter, FakeMeter, FakeModel
 from tests.make import conversation, incoming, passage, turn
 
@@ -281,8 +281,10 @@ def answering(
     """The part of the pipeline from recall to remember."""
     meter = meter or FakeMeter()
 
-    def quote(question: str, language: str, passages: tuple[Passage, ...]) -> str | None:
-        return f"> {passages[0].text} [1]" if passages else None
+    def quote(question: str, language: str, passages: tuple[Passage, ...]) -> Quoted:
+        if passages and passages[0].text == "Unquotable":
+            return Quoted("", near=tuple(range(1, len(passages) + 1)))
+        return Quoted(f"> {passages[0].text} [1]" if passages else "")
 
     return Pipeline(
         [
@@ -379,7 +381,9 @@ class TestAnswering:
 
         ended = await answering(model, answers, FakeKnowledge((passage(),))).run(turn())
 
-        assert text_of(ended) == "Once upon"
+        assert text_of(ended) == f"Once upon\n\n_{TEXTS('cut_off', 'en')}_"
+        assert ended.remember is not None
+        assert ended.remember.answer == "Once upon"
         assert (answers.stored, list(answers.leaders.values())) == ({}, ["free"])
 
     async def test_without_a_model_passages_are_quoted_and_said_to_be(self) -> None:
@@ -417,7 +421,20 @@ class TestAnswering:
 
         ended = await answering(None, answers, FakeKnowledge()).run(turn(incoming("今天中午吃什么比较好？")))
 
-        assert TEXTS("not_in_documents", "zh") in text_of(ended)
+        assert text_of(ended) == TEXTS("not_in_documents", "zh")
+        assert answers.stored == {}
+
+    async def test_what_may_be_near_is_named_and_is_no_source(self) -> None:
+        """By title and place, each once; the history claims no source, and nothing is stored."""
+        answers, near = FakeAnswers(), (passage("Unquotable"), passage("Unquotable"), passage("x", name="loans"))
+
+        ended = await answering(None, answers, FakeKnowledge(near)).run(turn())
+
+        assert text_of(ended) == "\n".join(
+            [TEXTS("not_in_documents", "en"), "", TEXTS("near", "en"), "", "- Fees › Transfers", "- Loans › Transfers"]
+        )
+        assert ended.remember is not None
+        assert (ended.remember.answer, ended.remember.sources) == (TEXTS("not_in_documents", "en"), ())
         assert answers.stored == {}
 
 
