@@ -335,23 +335,27 @@ async def build_worker(
 
 
 def model_of(config: Config, stack: AsyncExitStack) -> Model | None:
-    """The first configured provider; None means that passages are quoted."""
+    """The configured providers, in order; None means that passages are quoted."""
     if not config.llm.providers:
         return None
     # Imported here: without a model the library would cost 14 MB for nothing.
     from bot.llm.chat import ChatModel
+    from bot.llm.fallback import Models
 
-    provider = config.llm.providers[0]
-    key = config.api_key(provider)
-    model = ChatModel(
-        base_url=provider.base_url,
-        api_key=key.get_secret_value() if key is not None else None,
-        model=provider.model,
-        timeout=provider.timeout,
-        max_output_tokens=config.llm.max_output_tokens,
-    )
-    stack.push_async_callback(model.close)
-    return model
+    models: list[tuple[str, Model]] = []
+    for provider in config.llm.providers:
+        key = config.api_key(provider)
+        model = ChatModel(
+            base_url=provider.base_url,
+            api_key=key.get_secret_value() if key is not None else None,
+            model=provider.model,
+            timeout=provider.timeout,
+            max_output_tokens=config.llm.max_output_tokens,
+        )
+        stack.push_async_callback(model.close)
+        models.append((provider.name, model))
+    # A provider that hangs may hold half of the workers: the others go on with those whose provider or cache answers.
+    return Models(models, most_waiting=max(1, config.workers.concurrency // 2))
 
 
 def language_of_terminal() -> Language:

@@ -6,6 +6,7 @@
     ├── StoreUnavailable      Redis did not do what was asked: nothing is acknowledged, the act is tried again
     ├── MalformedEvent        a platform sent what is no message: logged, counted, passed over
     ├── ModelUnavailable      no answer to be had from the model now
+    │   └── ModelBusy         enough calls wait for it already: the turn comes back later
     ├── EmbeddingUnavailable  no vectors to be had now
     ├── UnreadableDocument    one document is reported and skipped
     └── SendError
@@ -47,10 +48,19 @@ class MalformedEvent(BotError):
 
 
 class ModelUnavailable(BotError):
-    """The model gave no whole answer in time. Raised by `bot.llm.chat`, caught by the answer step.
+    """The model gave no whole answer in time. Raised by `bot.llm`, caught by the steps that ask it.
 
-    The person gets the best passages with a line saying that the model is away.
+    The person gets the best passages with a line saying that the model is away. `of_request`: the request itself was
+    refused, as one too long is; another may be answered.
     """
+
+    def __init__(self, reason: str, *, of_request: bool = False) -> None:
+        super().__init__(reason)
+        self.of_request = of_request
+
+
+class ModelBusy(ModelUnavailable):
+    """Enough calls wait for the model already. Raised by `bot.llm.fallback`; the turn comes back a little later."""
 
 
 class EmbeddingUnavailable(BotError):

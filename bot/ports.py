@@ -248,12 +248,14 @@ class Completion:
         complete: `finish_reason` was `stop`; only then may it be stored.
         prompt_tokens: as the server counted, 0 if it did not say.
         completion_tokens: likewise.
+        fallback: it is not of the preferred model, by which stored answers are known, and is not stored.
     """
 
     text: str
     complete: bool
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    fallback: bool = False
 
 
 class Model(Protocol):
@@ -268,6 +270,7 @@ class Model(Protocol):
 
         Raises:
             ModelUnavailable: no whole answer within the deadline and the retries.
+            ModelBusy: enough calls wait for one already; ask again later.
         """
 
 

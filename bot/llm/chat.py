@@ -56,7 +56,8 @@ class _Received:
         if not self.finish:
             raise ProviderFailed("the answer broke off", transient=True)
         if not text:
-            raise ProviderFailed(f"an empty answer (finish_reason {self.finish[:20]!r})", transient=False)
+            reason = f"an empty answer (finish_reason {self.finish[:20]!r})"
+            raise ProviderFailed(reason, transient=False, of_request=True)
         return Completion(
             text=text,
             complete=self.finish == "stop",
@@ -118,7 +119,7 @@ class ChatModel:
         try:
             return await self._provider.call(lambda client: self._ask(client, wire, limit))
         except ProviderFailed as failure:
-            raise ModelUnavailable(str(failure)) from None
+            raise ModelUnavailable(str(failure), of_request=failure.of_request) from None
 
     async def close(self) -> None:
         """Close the connections."""

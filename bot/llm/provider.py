@@ -42,12 +42,16 @@ class ProviderFailed(Exception):
     Args:
         reason: for the operator; without secrets and without anything that people wrote.
         transient: the same call may succeed later.
+        of_request: this request was refused; others may be answered.
         retry_after: what the server asked for.
     """
 
-    def __init__(self, reason: str, *, transient: bool, retry_after: timedelta | None = None) -> None:
+    def __init__(
+        self, reason: str, *, transient: bool, of_request: bool = False, retry_after: timedelta | None = None
+    ) -> None:
         super().__init__(reason)
         self.transient = transient
+        self.of_request = of_request
         self.retry_after = retry_after
 
 
@@ -180,12 +184,19 @@ class Provider:
         too_late = ends is not None and asyncio.get_running_loop().time() + wait_s >= ends
         if not failure.transient or tries > self._retries or too_late or not self._budget.take():
             reason = f"{self.where}: {failure}" + (f" ({tries} tries)" if tries > 1 else "")
-            raise ProviderFailed(reason, transient=failure.transient, retry_after=failure.retry_after) from None
+            raise ProviderFailed(
+                reason,
+                transient=failure.transient,
+                of_request=failure.of_request,
+                retry_after=failure.retry_after,
+            ) from None
         return wait_s
 
 
 # --- reading the library's errors -----------------------------------------------------------------------------------
 
+_OF_REQUEST = frozenset({400, 413, 422})
+"""Refusals of what was asked: too long, filtered, misshapen."""
 _SAFE_CODE = re.compile(r"[a-z][a-z_]{2,60}")
 
 
@@ -204,7 +215,12 @@ def failure_of(error: openai.APIError) -> ProviderFailed:
     if headers.get("x-should-retry") == "false":
         transient = False
     reason = f"HTTP {error.status_code}" + (f" {code}" if code else "")
-    return ProviderFailed(reason, transient=transient, retry_after=_retry_after(headers))
+    return ProviderFailed(
+        reason,
+        transient=transient,
+        of_request=error.status_code in _OF_REQUEST,
+        retry_after=_retry_after(headers),
+    )
 
 
 def _retry_after(headers: Mapping[str, str]) -> timedelta | None:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Literal
 
 from bot.answers import Answers
-from bot.errors import ModelUnavailable, StoreUnavailable
+from bot.errors import ModelBusy, ModelUnavailable, StoreUnavailable
 from bot.forged import without_own_sources
 from bot.message import Language, MessageId
 from bot.ports import Completion, Meter, Model
@@ -25,6 +25,9 @@ from bot.turn import AnswerKey, Passage, Quoted, StoredAnswer, Turn
 
 LEAD_RENEWAL = timedelta(seconds=5)
 """A third of the life of a leader's mark: two renewals may fail before another leads."""
+
+MODEL_BUSY = timedelta(seconds=1)
+"""How soon to ask again when enough calls wait for the model; shorter costs a search each time."""
 
 Quote = Callable[[str, Language, tuple[Passage, ...]], Quoted]
 """Passages as an answer to a question."""
@@ -73,6 +76,9 @@ class Answer:
         async with self._leading(turn):
             try:
                 completion = await self._ask(self._model, turn)
+            except ModelBusy as error:
+                log.info("the turn comes back later: %s", error)
+                return replace(turn, wait=MODEL_BUSY)
             except ModelUnavailable as error:
                 log.warning("the model is away, passages are quoted: %s", error)
                 return replace(self._quoted(turn, "model_away"), storable=False)
@@ -90,6 +96,8 @@ class Answer:
         started = time.monotonic()
         try:
             completion = await model.complete(messages)
+        except ModelBusy:
+            raise
         except ModelUnavailable:
             self._meter.model("failed", time.monotonic() - started, 0, 0)
             raise
@@ -105,7 +113,8 @@ class Answer:
         text = harmless(said, given)
         shown = text if completion.complete else f"{text}\n\n_{self._texts('cut_off', turn.voice)}_"
         answer = self._draft(turn, text, self._with_sources(shown, turn, used), used)
-        return replace(turn, draft=answer, storable=turn.storable and completion.complete, outcome="answered")
+        storable = turn.storable and completion.complete and not completion.fallback
+        return replace(turn, draft=answer, storable=storable, outcome="answered")
 
     def _quoted(self, turn: Turn, notice: str) -> Turn:
         kind = small_talk(turn.incoming.text)

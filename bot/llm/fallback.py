@@ -1,0 +1,143 @@
+"""Several model providers, in order of preference, each behind a circuit breaker and with a bound on who waits for it.
+
+A provider that fails again and again is left alone for a while, so that people get the next one's answer at once
+instead of a timeout first (the pattern: Michael Nygard, Release It!, "Circuit Breaker"). At most so many calls wait for
+one provider: a server that hangs holds a part of the workers and never all of them.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from bot.errors import ModelBusy, ModelUnavailable
+from bot.ports import Completion, Model, ModelMessage
+
+FAILURES = 5
+"""Calls in a row that must fail before a provider is left alone: fewer, and one bad minute of the network counts."""
+FIRST_PAUSE = timedelta(seconds=10)
+"""How long it is left alone at first; doubled with each trial that fails."""
+LONGEST_PAUSE = timedelta(minutes=5)
+
+log = logging.getLogger(__name__)
+
+
+class Breaker:
+    """Whether a provider is to be asked.
+
+    Closed at first; open after `FAILURES` failures in a row, for a pause; then one call at a time may try, and its
+    success closes it again.
+
+    Args:
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._failures = 0
+        self._pause = FIRST_PAUSE
+        self._opens_at: float | None = None
+        self._trying = False
+
+    def allows(self) -> bool:
+        """Whether a call may be made now; where one may try, it is this one."""
+        if self._opens_at is None:
+            return True
+        if self._trying or self._clock() < self._opens_at:
+            return False
+        self._trying = True
+        return True
+
+    def succeeded(self) -> None:
+        """A call was answered."""
+        self._failures, self._pause, self._opens_at, self._trying = 0, FIRST_PAUSE, None, False
+
+    def failed(self) -> timedelta | None:
+        """A call failed; how long the provider is left alone, None if it is not."""
+        self._failures += 1
+        tried, self._trying = self._trying, False
+        if self._failures < FAILURES and not tried:
+            return None
+        if tried:
+            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+        self._opens_at = self._clock() + self._pause.total_seconds()
+        return self._pause
+
+    def given_up(self) -> None:
+        """A call ended without an answer and without blame: it was cancelled, or its request was at fault."""
+        self._trying = False
+
+
+@dataclass(slots=True)
+class _Provider:
+    name: str
+    model: Model
+    breaker: Breaker
+    waiting: int = 0
+
+
+class Models:
+    """Implements `bot.ports.Model` by several. Safe to use from many tasks at once.
+
+    Args:
+        providers: name and model, in order of preference; not empty.
+        most_waiting: calls that may wait for one of them.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        providers: Sequence[tuple[str, Model]],
+        *,
+        most_waiting: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._providers = [_Provider(name, model, Breaker(clock)) for name, model in providers]
+        self._most_waiting = most_waiting
+
+    async def complete(self, messages: Sequence[ModelMessage], *, max_tokens: int | None = None) -> Completion:
+        """The answer of the first that gives one; of any but the first it is marked as a fallback's.
+
+        Raises:
+            ModelBusy: none gave one, and one was not asked because enough calls wait for it already.
+            ModelUnavailable: none of them gives one now.
+        """
+        reasons: list[str] = []
+        busy = False
+        for position, provider in enumerate(self._providers):
+            if provider.waiting >= self._most_waiting:
+                busy = True
+                reasons.append(f"{provider.name} has {provider.waiting} calls waiting")
+                continue
+            if not provider.breaker.allows():
+                reasons.append(f"{provider.name} is left alone for a while")
+                continue
+            try:
+                completion = await self._ask(provider, messages, max_tokens)
+            except ModelUnavailable as error:
+                reasons.append(f"{provider.name}: {error}")
+            else:
+                return replace(completion, fallback=position > 0)
+        raise (ModelBusy if busy else ModelUnavailable)("; ".join(reasons))
+
+    async def _ask(self, provider: _Provider, messages: Sequence[ModelMessage], max_tokens: int | None) -> Completion:
+        provider.waiting += 1
+        blamed = False
+        try:
+            completion = await provider.model.complete(messages, max_tokens=max_tokens)
+        except ModelUnavailable as error:
+            blamed = not error.of_request
+            if blamed and (pause := provider.breaker.failed()) is not None:
+                log.warning("model provider %s is left alone for %g s", provider.name, pause.total_seconds())
+            raise
+        else:
+            blamed = True
+            provider.breaker.succeeded()
+            return completion
+        finally:
+            provider.waiting -= 1
+            if not blamed:
+                provider.breaker.given_up()
