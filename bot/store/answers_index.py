@@ -17,7 +17,7 @@ from bot.ports import Embedder
 from bot.store import keys
 from bot.store.answers import FIELDS, stored_answer
 from bot.store.client import translated
-from bot.store.passages_index import Row, is_missing_index, rows
+from bot.store.passages_index import Row, rows
 from bot.turn import AnswerKey
 
 log = logging.getLogger(__name__)
@@ -64,8 +64,7 @@ class AnswersIndex:
                     *("LIMIT", 0, k, "DIALECT", 2),
                 )
             except ResponseError as error:
-                if is_missing_index(error):  # somebody dropped it, or emptied Redis: the next question makes it anew
-                    self._made.discard(name)
+                self._made.discard(name)  # somebody dropped it, or emptied Redis: the next question makes it anew
                 log.warning("the index of stored answers cannot be searched: %s", error)
                 return ()
         return tuple(_near(base, row, prefix) for row in rows(reply) if row.fields)
