@@ -180,6 +180,12 @@ _RECORD_EN = (
     r"brother|sister|parent|situation|condition|problem|issue|question)"
 )
 """What one has, and a bank or a shop keeps a record of, and people that only the asker has."""
+_STORY = re.compile(
+    r"^(?!.*(?:\?|\b(?:how|what|where|when|which|who|why|can|could|may|is|are|does|do you|forgot|lost|"
+    r"want to|would like to|i'd like to|need to|need (?:some )?(?:help|assistance))\b))"
+    r".*\b(?:my|i (?:do not|don't|can't|cannot|cant|can not))\b"
+)
+"""A sentence about one's own thing that asks nothing (`The ATM took my card`) tells what happened to somebody."""
 _UNLESS_IF = "(?<!if )(?<!when )(?<!while )"
 _UNLESS_MAY = "(?<!can )(?<!could )(?<!may )(?<!must )(?<!should )"
 _PERSONAL_EN = _any(
@@ -206,7 +212,9 @@ _PERSONAL_EN = _any(
     r"(?:me|my|our)\b|^\W*(?:check|find|look up|cancel|change|update|delete|send|call|track|reset|book|"
     r"renew|close|block|activate|extend|pay|refund) (?:me|my|our)\b",
     r"\b(?:about|for|of|on|from|to|with|remember|know|recogni[sz]e|call|contact|remind) me\b|\bmyself\b",
-    r"\bwhen (?:do|will|can) i (?:get|receive|expect|hear|be)\b",
+    r"\bwhen (?:do|will|can) i (?:get|receive|expect|hear|be)\b|"
+    r"\b(?:is|are) (?:\w+ ){1,5}(?:showing|pending|stuck|missing)\b|"
+    r"^\W*(?:terminate|remove|stop|unblock|freeze|deactivate) (?:me|my|our)\b",
 )
 _PERSONAL_ZH = _any(
     r"(?:我|我们|咱们?|自己)的?(?:[\w]{0,4}?)(?:订单|贷款|申请|余额|工单|快递|包裹|物流|货|预约|发票|账单|退款|理赔|保单|合同|工资|薪|奖金|"
@@ -254,7 +262,7 @@ _NOW_ZH = _any(
 _LEANING = (_LEANS_EN, _LEANS_ZH, _NE_WITHOUT_QUESTION)
 _RULES = (
     *(_IDENTIFIES,),
-    *(_PERSONAL_EN, _PERSONAL_ZH, _NOW_EN, _NOW_ZH),
+    *(_STORY, _PERSONAL_EN, _PERSONAL_ZH, _NOW_EN, _NOW_ZH),
 )
 
 # --- with live history: is it a whole question? ---------------------------------------------------------------------
