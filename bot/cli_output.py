@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from bot.knowledge.ingest import Progress
@@ -22,17 +26,87 @@ PIPED_WIDTH = 160
 """Columns of a table that goes into a file or another program, which has no width of its own."""
 
 
+PACE_WINDOW = 30.0
+"""Seconds over which rate and time left are measured: files differ, and unchanged ones are done in no time."""
+SAMPLE_EVERY = 0.5
+LINE_EVERY = 10.0
+"""Seconds between the lines that stand for the bar where there is no terminal."""
+
+
+class Pace:
+    """How fast an ingest has been going lately.
+
+    Args:
+        now: seconds when it began, on any clock.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._samples = deque([(now, 0.0, 0)])
+        self._latest = self._samples[0]
+
+    def add(self, now: float, progress: Progress) -> None:
+        """How far it is now."""
+        self._latest = (now, progress.share, progress.passages)
+        if now - self._samples[-1][0] >= SAMPLE_EVERY:
+            self._samples.append(self._latest)
+        while len(self._samples) > 1 and now - self._samples[1][0] >= PACE_WINDOW:
+            self._samples.popleft()
+
+    @property
+    def passages_per_second(self) -> float:
+        """Written."""
+        (began, _, before), (now, _, passages) = self._samples[0], self._latest
+        return (passages - before) / (now - began) if now > began else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until all is done, if it goes on like this; None while nothing can be said."""
+        (began, before, _), (now, share, _) = self._samples[0], self._latest
+        return (1 - share) * (now - began) / (share - before) if share > before else None
+
+
+def progress_text(progress: Progress, pace: Pace) -> str:
+    """Such as `12/340 documents, 456 passages, 35/s, 0:02:05 left`."""
+    figures = f"{progress.done}/{progress.total} documents, {progress.passages} passages"
+    if pace.passages_per_second:
+        figures += f", {pace.passages_per_second:.0f}/s"
+    if pace.seconds_left is not None:
+        figures += f", {timedelta(seconds=math.ceil(pace.seconds_left))} left"
+    return figures
+
+
 @contextmanager
 def progress_bar() -> Iterator[Callable[[Progress], None]]:
-    """A bar on standard error while documents are read; gone at the end, and not drawn where there is no terminal."""
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
+    """Tells on standard error how far it is: a bar, gone at the end; without a terminal, now and then a line."""
+    console = Console(stderr=True)
+    pace = Pace(time.monotonic())
+    if not console.is_terminal:
+        yield _lines(console, pace)
+        return
+    path = TextColumn("{task.fields[path]}", table_column=Column(no_wrap=True, overflow="ellipsis"))
+    with Bar(BarColumn(), TextColumn("{task.description}"), path, console=console, transient=True) as bar:
+        task = bar.add_task("", total=1.0, path="")
 
         def show(progress: Progress) -> None:
-            bar.update(task, completed=progress.done, total=progress.total, description=escape(progress.path))
+            pace.add(time.monotonic(), progress)
+            figures = progress_text(progress, pace)
+            bar.update(task, completed=progress.share, description=figures, path=escape(progress.path))
 
         yield show
+
+
+def _lines(console: Console, pace: Pace) -> Callable[[Progress], None]:
+    told = time.monotonic()
+
+    def show(progress: Progress) -> None:
+        nonlocal told
+        now = time.monotonic()
+        pace.add(now, progress)
+        if now - told >= LINE_EVERY:
+            told = now
+            console.print(Text(progress_text(progress, pace)), soft_wrap=True)
+
+    return show
 
 
 def print_table(passages: Sequence[Passage]) -> None:

@@ -1,8 +1,10 @@
 """Brings a knowledge base into line with files: new ones in, changed ones replaced, vanished ones out.
 
-Idempotent by content: a version is derived from a file's bytes, so an unchanged file costs a hash, and an ingest that
-broke off is taken up where it stopped. May be cancelled or killed at any line: a document is switched as a whole by
-one script, and what a broken-off run left unswitched is swept out by the next one. Runs wait for each other.
+Several documents are in hand at once: while one is read, in a process of its own, another is embedded and a third is
+written. Idempotent by content: a version is derived from a file's bytes, so an unchanged file costs a hash, and an
+ingest that broke off goes on at the passage where it stopped. May be cancelled or killed at any line: a document is
+switched as a whole by one script, and what no run will ever finish is swept out by the next one that ends. Runs wait
+for each other.
 
 A document stays as long as somebody wants it: `knowledge.paths` (origin `config`), which is the whole truth about
 itself at each start, and `frontdesk ingest` (origin `cli`), which only adds. A file gone from the disk is out for
@@ -11,6 +13,7 @@ both. What cannot be read is reported and skipped; if it was readable before, it
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
@@ -22,17 +25,23 @@ from typing import Protocol
 from bot.errors import EmbeddingUnavailable, UnreadableDocument
 from bot.knowledge.document import Document, DocumentRecord, NewPassage, Origin
 from bot.knowledge.files import FoundFile, Walk, is_under, walk
-from bot.knowledge.read import parse, read_bytes
-from bot.knowledge.split import Piece, split
+from bot.knowledge.readers import Readers, sha256_of
+from bot.knowledge.split import SIZES, Piece, Sizes, split
 from bot.knowledge.words import tokens
 from bot.language import language_of
 from bot.ports import Embedder
 
-FORMAT = "2"
+FORMAT = "3"
 """Part of every version. Raise it when reading, splitting, tokens or embedded text change, so that all documents are
 made anew at the next ingest."""
 EMBED_BATCH = 16
-"""Texts embedded at once: under a second of a thread, so that cancelling and progress are prompt."""
+"""Texts embedded, then written, at once: no more than that is done again after a crash. The built-in embedder gains
+nothing from more, a remote one needs some."""
+IN_HAND = 4
+"""Documents in work at once. Embedding takes nineteen twentieths of the time (see `bench/README.md`), so more would
+only wait for it with their texts in memory."""
+READERS = 2
+"""Documents read at once, each by a process of up to a gigabyte."""
 WAIT_FOR_OTHERS = timedelta(minutes=30)
 """How long an ingest waits for another one of the same knowledge base."""
 
@@ -83,22 +92,30 @@ class Shelf(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """One file is done with.
+    """How far an ingest is; told whenever passages were written or a file is done with.
 
     Attributes:
-        done: files so far, this one included.
+        done: files that are done with.
         total: files in all.
-        path: this one.
+        passages: written by this run.
+        share: of the work that is done, by the size of the files, in [0, 1].
+        path: the file that was worked on.
     """
 
     done: int
     total: int
+    passages: int
+    share: float
     path: str
+
+
+Tell = Callable[[Progress], None]
+"""Called with each progress; must not block or raise."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Summary:
-    """What an ingest did; lists of paths, in order.
+    """What an ingest did; lists of paths.
 
     Attributes:
         added: were not there.
@@ -114,6 +131,12 @@ class Summary:
     removed: list[str] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
 
+    def in_order(self) -> Summary:
+        """The same, each list sorted: documents end in whatever order."""
+        lists = (self.added, self.changed, self.unchanged, self.removed)
+        added, changed, unchanged, removed = map(sorted, lists)
+        return Summary(added=added, changed=changed, unchanged=unchanged, removed=removed, failed=sorted(self.failed))
+
 
 def _ignore(progress: Progress) -> None:
     return None
@@ -126,20 +149,23 @@ class Ingest:
         passages: where passages are kept.
         embedder: makes their vectors; must be the one `passages` searches with.
         wait_for_others: how long to wait for another ingest.
+        sizes: of the passages. No part of a document's version: for measuring, on empty knowledge bases.
     """
 
-    def __init__(self, passages: Shelf, embedder: Embedder, *, wait_for_others: timedelta = WAIT_FOR_OTHERS) -> None:
+    def __init__(
+        self,
+        passages: Shelf,
+        embedder: Embedder,
+        *,
+        wait_for_others: timedelta = WAIT_FOR_OTHERS,
+        sizes: Sizes = SIZES,
+    ) -> None:
         self._passages = passages
         self._embedder = embedder
+        self._sizes = sizes
         self._wait_for_others = wait_for_others
 
-    async def sync(
-        self,
-        paths: Sequence[Path],
-        *,
-        origin: Origin = "config",
-        progress: Callable[[Progress], None] = _ignore,
-    ) -> Summary:
+    async def sync(self, paths: Sequence[Path], *, origin: Origin = "config", progress: Tell = _ignore) -> Summary:
         """Bring the knowledge base into line with what is under these paths.
 
         `config`: these are all the configured paths; documents of paths no longer among them go, unless somebody
@@ -150,80 +176,29 @@ class Ingest:
         Args:
             paths: files and folders.
             origin: who asks.
-            progress: called after each file; must not block or raise.
+            progress: told as it goes.
 
         Raises:
-            StoreUnavailable: Redis failed; what was switched so far stays, the next run goes on from there.
+            StoreUnavailable: Redis failed; what was written so far stays, the next run goes on from there.
         """
-        summary = Summary()
         async with self._passages.exclusive(wait=self._wait_for_others):
             await self._passages.ensure_index()
             known = await self._passages.documents()
-            swept = await self._passages.sweep()
             found = await walk(paths)
             if origin == "cli":
                 found = _without_gone(found, known)
-            summary.failed.extend(found.failed)
-            for done, file in enumerate(found.files, start=1):
-                await self._take_in(file, origin, known.get(file.name), summary)
-                progress(Progress(done=done, total=len(found.files), path=file.name))
+            summary = Summary(failed=list(found.failed))
+            async with Readers(READERS) as readers:
+                teller = _Teller(await _bytes_of(found.files), progress)
+                run = _Run(self._passages, self._embedder, readers, teller, self._sizes)
+                await run.take_in(found.files, origin, known, summary)
             await self._take_out(found, origin, known, summary)
+            # What was written of a document that the embedder failed is kept for the next run, which ends it.
+            swept = 0 if run.embedder_failed else await self._passages.sweep()
             if swept or summary.changed or summary.removed:
                 await self._passages.renew_statistics()
             await self._passages.settle_index()
-        return summary
-
-    async def _take_in(self, file: FoundFile, origin: Origin, known: DocumentRecord | None, summary: Summary) -> None:
-        try:
-            content = await read_bytes(file.path)
-            version = version_of(content)
-            origins = {**(known.origins if known else {}), origin: file.root}
-            if known and known.version == version:
-                if known.origins != origins:
-                    await self._passages.switch(file.name, replace(known, origins=origins))
-                summary.unchanged.append(file.name)
-                return
-            await self._make(await parse(file.name, content), content, origins)
-        except (UnreadableDocument, EmbeddingUnavailable) as error:
-            summary.failed.append((file.name, str(error)))
-        else:
-            (summary.changed if known else summary.added).append(file.name)
-
-    async def _make(self, document: Document, content: bytes, origins: Mapping[Origin, str]) -> None:
-        pieces = split(document.sections)
-        record = DocumentRecord(
-            version=version_of(content),
-            sha256=sha256(content).hexdigest(),
-            title=document.title,
-            passages=len(pieces),
-            origins=origins,
-        )
-        # The second round is for the case that our lock had passed on and the other run deleted what we wrote.
-        for _ in range(2):
-            missing = await self._passages.missing(document.path, record)
-            for start in range(0, len(missing), EMBED_BATCH):
-                numbers = missing[start : start + EMBED_BATCH]
-                await self._passages.write(document.path, record, await self._embedded(document, pieces, numbers))
-            if await self._passages.switch(document.path, record):
-                return
-        raise UnreadableDocument("another ingest works on the same document; run this one again")
-
-    async def _embedded(self, document: Document, pieces: Sequence[Piece], numbers: Sequence[int]) -> list[NewPassage]:
-        chosen = [pieces[number] for number in numbers]
-        vectors = await self._embedder.embed([embedded_text(document.title, piece) for piece in chosen])
-        return [
-            NewPassage(
-                number=number,
-                title=document.title,
-                place=piece.place,
-                text=piece.text,
-                url=document.url,
-                words=" ".join(tokens(f"{document.title}\n{piece.place}\n{piece.text}")),
-                language=language_of(piece.text),
-                embedding=vector,
-            )
-            for number, piece, vector in zip(numbers, chosen, vectors, strict=True)
-        ]
+        return summary.in_order()
 
     async def _take_out(
         self, found: Walk, origin: Origin, known: Mapping[str, DocumentRecord], summary: Summary
@@ -252,6 +227,140 @@ class Ingest:
             summary.removed.append(path)
 
 
+class _Run:
+    """The files of one ingest on their way in."""
+
+    def __init__(self, passages: Shelf, embedder: Embedder, readers: Readers, teller: _Teller, sizes: Sizes) -> None:
+        self._passages = passages
+        self._embedder = embedder
+        self._readers = readers
+        self._teller = teller
+        self._sizes = sizes
+        self.embedder_failed = False
+
+    async def take_in(
+        self, files: Sequence[FoundFile], origin: Origin, known: Mapping[str, DocumentRecord], summary: Summary
+    ) -> None:
+        """All of them, `IN_HAND` at once.
+
+        Raises:
+            StoreUnavailable: Redis failed; the others were cancelled.
+        """
+        waiting = iter(files)
+
+        async def work() -> None:
+            for file in waiting:
+                await self._take_one(file, origin, known.get(file.name), summary)
+                self._teller.done(file.name)
+
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for number in range(min(IN_HAND, len(files))):
+                    tasks.create_task(work(), name=f"ingest - hand {number}")
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None
+
+    async def _take_one(self, file: FoundFile, origin: Origin, known: DocumentRecord | None, summary: Summary) -> None:
+        origins = {**(known.origins if known else {}), origin: file.root}
+        try:
+            if known and known.version == version_of(await sha256_of(file.path)):
+                if known.origins != origins:
+                    await self._passages.switch(file.name, replace(known, origins=origins))
+                summary.unchanged.append(file.name)
+                return
+            await self._make(file, origins)
+        except (UnreadableDocument, EmbeddingUnavailable) as error:
+            self.embedder_failed |= isinstance(error, EmbeddingUnavailable)
+            summary.failed.append((file.name, str(error)))
+        else:
+            (summary.changed if known else summary.added).append(file.name)
+
+    async def _make(self, file: FoundFile, origins: Mapping[Origin, str]) -> None:
+        reading = await self._readers.read(file.path, name=file.name)
+        document = reading.document
+        pieces = await asyncio.to_thread(split, document.sections, self._sizes)
+        record = DocumentRecord(
+            version=version_of(reading.sha256),
+            sha256=reading.sha256,
+            title=document.title,
+            passages=len(pieces),
+            origins=origins,
+        )
+        # The second round is for the case that our lock had passed on and the other run deleted what we wrote.
+        for _ in range(2):
+            missing = await self._passages.missing(file.name, record)
+            for start in range(0, len(missing), EMBED_BATCH):
+                numbers = missing[start : start + EMBED_BATCH]
+                vectors = await self._embedder.embed([embedded_text(document.title, pieces[n]) for n in numbers])
+                passages = await asyncio.to_thread(_new_passages, document, pieces, numbers, vectors)
+                await self._passages.write(file.name, record, passages)
+                self._teller.written(file.name, len(numbers), of=len(pieces))
+            if await self._passages.switch(file.name, record):
+                return
+        raise UnreadableDocument("another ingest works on the same document; run this one again")
+
+
+class _Teller:
+    """Adds up how far a run is; files count by their size, each a little more for being one."""
+
+    def __init__(self, weights: Mapping[str, int], tell: Tell) -> None:
+        self._weights = {name: weight + 1_000 for name, weight in weights.items()}
+        self._all = sum(self._weights.values())
+        self._tell = tell
+        self._finished = 0
+        self._begun: dict[str, float] = {}
+        self._done = self._passages = 0
+
+    def written(self, name: str, count: int, *, of: int) -> None:
+        """So many passages of a document that has `of`."""
+        self._passages += count
+        self._begun[name] = min(self._begun.get(name, 0.0) + count / of, 1.0)
+        self._say(name)
+
+    def done(self, name: str) -> None:
+        """The file is done with."""
+        self._begun.pop(name, None)
+        self._finished += self._weights[name]
+        self._done += 1
+        self._say(name)
+
+    def _say(self, name: str) -> None:
+        begun = sum(self._weights[each] * share for each, share in self._begun.items())
+        share = (self._finished + begun) / self._all
+        total = len(self._weights)
+        self._tell(Progress(done=self._done, total=total, passages=self._passages, share=share, path=name))
+
+
+async def _bytes_of(files: Sequence[FoundFile]) -> dict[str, int]:
+    """Bytes of each; 0 if it is gone, which reading it will say."""
+
+    def size(path: Path) -> int:
+        try:
+            return path.stat().st_size
+        except OSError:
+            return 0
+
+    return await asyncio.to_thread(lambda: {file.name: size(file.path) for file in files})
+
+
+def _new_passages(
+    document: Document, pieces: Sequence[Piece], numbers: Sequence[int], vectors: Sequence[bytes]
+) -> list[NewPassage]:
+    return [
+        NewPassage(
+            number=number,
+            title=document.title,
+            place=pieces[number].place,
+            text=pieces[number].text,
+            url=document.url,
+            words=" ".join(tokens(f"{document.title}\n{pieces[number].place}\n{pieces[number].text}")),
+            language=language_of(pieces[number].text),
+            embedding=vector,
+        )
+        for number, vector in zip(numbers, vectors, strict=True)
+    ]
+
+
 def _without_gone(found: Walk, known: Mapping[str, DocumentRecord]) -> Walk:
     """Paths that are gone count as walked and empty, if documents came from there."""
     gone = [root for root in found.gone if any(is_under(path, root) for path in known)]
@@ -259,9 +368,9 @@ def _without_gone(found: Walk, known: Mapping[str, DocumentRecord]) -> Walk:
     return replace(found, roots=(*found.roots, *gone), failed=failed)
 
 
-def version_of(content: bytes) -> str:
-    """Version of a document with this content: 16 hexadecimal digits, the same on every machine."""
-    return sha256(FORMAT.encode() + b"\0" + content).hexdigest()[:16]
+def version_of(content: str) -> str:
+    """Version of a document made from content of this SHA-256: 16 hexadecimal digits, the same on every machine."""
+    return sha256(f"{FORMAT} {content}".encode()).hexdigest()[:16]
 
 
 def embedded_text(title: str, piece: Piece) -> str:

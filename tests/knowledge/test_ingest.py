@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import sys
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +15,7 @@ from redis.asyncio import Redis
 
 from bot.errors import EmbeddingUnavailable, StoreUnavailable
 from bot.knowledge.files import document_name
-from bot.knowledge.ingest import Ingest, Progress
+from bot.knowledge.ingest import EMBED_BATCH, IN_HAND, Ingest, Progress
 from bot.llm.embed import BuiltinEmbedder
 from bot.message import Language
 from bot.store import keys
@@ -47,7 +49,9 @@ async def test_files_are_found_read_and_searchable(ingest: Ingest, passages: Pas
 
     card, hours = document_name(folder / "deep" / "card.md"), document_name(folder / "hours.txt")
     assert (summary.added, summary.failed) == ([card, hours], [])
-    assert told == [Progress(done=1, total=2, path=card), Progress(done=2, total=2, path=hours)]
+    assert sorted(progress.path for progress in told if progress.path) == sorted([card, card, hours, hours])
+    assert [progress.share for progress in told] == sorted(progress.share for progress in told)
+    assert told[-1] == Progress(done=2, total=2, passages=2, share=1.0, path=told[-1].path)
     found = (await passages.search("I lost my card", "en", 5)).passages[0]
     assert (found.document, found.title, found.text) == (card, "Cards", "A lost card is blocked under 0100.")
     assert found.language == "en"
@@ -217,11 +221,13 @@ async def test_unprintable_file_names_are_reported(ingest: Ingest, folder: Path)
     assert [reason for _, reason in summary.failed] == ["the file name is not printable"]
 
 
-class Stumbling:
-    """An embedder that raises from the nth call on: a crash, a cancellation or an outage in the middle."""
+class Watched:
+    """An embedder that counts its texts and, from the nth call on, fails or never returns."""
 
-    def __init__(self, embedder: BuiltinEmbedder, *, after: int, error: BaseException) -> None:
+    def __init__(self, embedder: BuiltinEmbedder, *, after: int = 1_000_000, error: Exception | None = None) -> None:
         self._embedder, self._left, self._error = embedder, after, error
+        self.texts = self.calls = 0
+        self.stuck = asyncio.Semaphore(0)
 
     @property
     def name(self) -> str:
@@ -235,35 +241,76 @@ class Stumbling:
 
     async def embed(self, texts: Sequence[str]) -> list[bytes]:
         """As the real one, a few times."""
+        self.calls += 1
         self._left -= 1
-        if self._left < 0:
+        if self._left < 0 and self._error is not None:
             raise self._error
+        if self._left < 0:
+            self.stuck.release()
+            await asyncio.Event().wait()
+        self.texts += len(texts)
         return await self._embedder.embed(texts)
 
 
 def long_text(word: str) -> str:
-    """A document of some forty passages."""
+    """A document of forty passages."""
     return "\n\n".join(f"# Part {n}\n\nThe {word} number {n} is explained in this part." for n in range(40))
 
 
-async def test_a_crash_in_the_middle_shows_readers_nothing(
+async def break_off(passages: Passages, embedder: BuiltinEmbedder, folder: Path, *, after: int) -> None:
+    """Ingest, and be cancelled when so many batches have been embedded."""
+    watched = Watched(embedder, after=after)
+    task = asyncio.create_task(Ingest(passages, watched).sync([folder]), name="test - ingest")
+    await watched.stuck.acquire()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_an_ingest_broken_off_shows_readers_nothing_and_goes_on_where_it_stopped(
     ingest: Ingest, passages: Passages, embedder: BuiltinEmbedder, folder: Path, client: Redis
 ) -> None:
     """Readers keep the old version whole; the next run embeds only what is missing and leaves no leftovers."""
     (folder / "a.md").write_text(long_text("apple"))
     await ingest.sync([folder])
     (folder / "a.md").write_text(long_text("pear"))
-    with pytest.raises(asyncio.CancelledError):
-        await Ingest(passages, Stumbling(embedder, after=2, error=asyncio.CancelledError())).sync([folder])
-    assert len(await passage_keys(client)) == 40 + 32
+
+    await break_off(passages, embedder, folder, after=2)
+
+    assert len(await passage_keys(client)) == 40 + 2 * EMBED_BATCH
     assert all("apple" in text for text in await answers(passages, "apple or pear number 3"))
     assert await client.exists(f"{KB}:ingest") == 0
 
-    counting = Stumbling(embedder, after=1000, error=AssertionError())
-    await Ingest(passages, counting).sync([folder])
+    watched = Watched(embedder)
+    await Ingest(passages, watched).sync([folder])
 
+    assert watched.texts == 40 - 2 * EMBED_BATCH
     assert all("pear" in text for text in await answers(passages, "apple or pear number 3"))
     assert len(await passage_keys(client)) == 40
+
+
+async def test_a_killed_ingest_goes_on_where_it_stopped(
+    passages: Passages, embedder: BuiltinEmbedder, folder: Path, client: Redis, redis_url: str
+) -> None:
+    """After kill -9 what was written is not made again, and in the end every document is there, whole."""
+    for name in ("a", "b"):
+        (folder / f"{name}.md").write_text(long_text(name))
+    for number in range(20):
+        (folder / f"short-{number:02}.md").write_text(f"# Number {number}\n\nThe short text number {number}.")
+    command = (sys.executable, "-m", "tests.knowledge.killed_ingest", redis_url, str(folder), "16")
+    process = await asyncio.create_subprocess_exec(*command)
+    assert await process.wait() == -signal.SIGKILL
+    written = len(await passage_keys(client))
+    assert 0 < written < 100
+    await client.delete(f"{KB}:ingest")  # the lock of the dead runs out by itself, half a minute later
+
+    watched = Watched(embedder)
+    summary = await Ingest(passages, watched).sync([folder])
+
+    assert watched.texts == 100 - written
+    assert len(summary.added) + len(summary.unchanged) == 22
+    assert len(await passage_keys(client)) == 100
+    assert await passages.epoch() == 22
 
 
 async def test_leftovers_of_a_version_never_finished_are_swept_out(
@@ -271,8 +318,7 @@ async def test_leftovers_of_a_version_never_finished_are_swept_out(
 ) -> None:
     """A run broke off, then the file changed again: nobody will ever finish the version in between."""
     (folder / "a.md").write_text(long_text("pear"))
-    with pytest.raises(asyncio.CancelledError):
-        await Ingest(passages, Stumbling(embedder, after=1, error=asyncio.CancelledError())).sync([folder])
+    await break_off(passages, embedder, folder, after=1)
     (folder / "a.md").write_text("Short now.")
 
     await ingest.sync([folder])
@@ -280,12 +326,41 @@ async def test_leftovers_of_a_version_never_finished_are_swept_out(
     assert len(await passage_keys(client)) == 1
 
 
+async def test_documents_are_in_hand_at_once_and_not_all(
+    passages: Passages, embedder: BuiltinEmbedder, folder: Path
+) -> None:
+    """While one is embedded others are read; no more than `IN_HAND`, so that memory is bounded."""
+    for number in range(3 * IN_HAND):
+        (folder / f"{number}.md").write_text(f"Text number {number}.")
+    watched = Watched(embedder, after=0)
+
+    task = asyncio.create_task(Ingest(passages, watched).sync([folder]), name="test - ingest")
+    for _ in range(IN_HAND):
+        await watched.stuck.acquire()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    assert watched.calls == IN_HAND
+
+
+async def test_progress_is_told_within_a_long_document_too(ingest: Ingest, folder: Path) -> None:
+    """After each batch that was written: passages and the share of the work rise, the end is the whole."""
+    (folder / "a.md").write_text(long_text("apple"))
+    told: list[Progress] = []
+
+    await ingest.sync([folder], progress=told.append)
+    await ingest.sync([folder], progress=told.append)
+
+    assert [(each.done, each.passages) for each in told] == [(0, 16), (0, 32), (0, 40), (1, 40), (1, 0)]
+    assert [round(each.share, 2) for each in told] == [0.4, 0.8, 1.0, 1.0, 1.0]
+
+
 async def test_an_embedder_that_is_away_fails_the_document_alone(
     passages: Passages, embedder: BuiltinEmbedder, folder: Path
 ) -> None:
     """The document is reported; the next run has it."""
     (folder / "a.md").write_text("Text.")
-    away = Stumbling(embedder, after=0, error=EmbeddingUnavailable("no connection"))
+    away = Watched(embedder, after=0, error=EmbeddingUnavailable("no connection"))
 
     summary = await Ingest(passages, away).sync([folder])
 

@@ -84,7 +84,7 @@ class FakeApplication:
     ) -> Summary:
         """Report one document."""
         self._begin(config, "ingest", paths, *([] if base == "main" else [base]))
-        on_progress(Progress(done=1, total=1, path="[red]a.md"))
+        on_progress(Progress(done=1, total=1, passages=2, share=1.0, path="[red]a.md"))
         return self._summary
 
     async def dead_letters(self, config: Config) -> Sequence[DeadLetter]:
