@@ -29,10 +29,10 @@ def read_docx(content: bytes) -> Content:
     archive = Archive(content)
     main = next((name for kind, name in archive.related("").values() if kind == "officeDocument"), "word/document.xml")
     related = dict(archive.related(main).values())
-    styles = _Styles(archive.xml(related["styles"]) if related.get("styles") in archive.names else None)
+    styles = _Styles(archive.xml(related["styles"]) if related.get("styles") in archive else None)
     notes: dict[str, Element] = {}
     for kind in ("footnote", "endnote"):
-        if (name := related.get(f"{kind}s")) in archive.names and name:
+        if (name := related.get(f"{kind}s")) in archive and name:
             notes |= {f"{kind}{value(note, 'id')}": note for note in archive.xml(name)}
     walk = _Walk(styles, notes)
     body = first(archive.xml(main), "body")

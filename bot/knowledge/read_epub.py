@@ -34,7 +34,7 @@ def read_epub(content: bytes) -> Content:
     for reference in below(package, "spine", "itemref"):
         item = items.get(value(reference, "idref"))
         name = resolved(where, value(item, "href"))
-        if item is None or name not in archive.names or value(reference, "linear") == "no":
+        if item is None or name not in archive or value(reference, "linear") == "no":
             continue
         if value(item, "media-type") not in _PAGES or "nav" in value(item, "properties").split():
             continue
@@ -66,7 +66,7 @@ def _names(archive: Archive, package: str, items: Mapping[str, Element]) -> dict
     names: dict[str, str] = {}
     for item in items.values():
         name = resolved(package, value(item, "href"))
-        if name not in archive.names:
+        if name not in archive:
             continue
         if "nav" in value(item, "properties").split():
             for target, label in links(archive.read(name)):
@@ -81,7 +81,7 @@ def _names(archive: Archive, package: str, items: Mapping[str, Element]) -> dict
 
 def _locked(archive: Archive) -> frozenset[str]:
     """Members that are encrypted; fonts often are, in books that are not protected."""
-    if "META-INF/encryption.xml" not in archive.names:
+    if "META-INF/encryption.xml" not in archive:
         return frozenset()
     references = archive.xml("META-INF/encryption.xml").iter("CipherReference")
     return frozenset(value(one, "URI").lstrip("/") for one in references)

@@ -29,7 +29,7 @@ def read_pptx(content: bytes) -> Content:
     parts: list[Part] = []
     for number, one in enumerate(below(archive.xml(main), "sldIdLst", "sldId"), start=1):
         name = related.get(value(one, "r:id"), ("", ""))[1]
-        if name in archive.names:
+        if name in archive:
             parts += _slide(archive, name, number)
     return Content(parts=parts, title=core_title(archive))
 
@@ -42,7 +42,7 @@ def _slide(archive: Archive, name: str, number: int) -> list[Part]:
     title = next((" ".join(_text(shape).split()) for shape in shapes if _kind(shape) in _TITLES), "")
     texts = [_text(shape) for shape in shapes if _kind(shape) not in _TITLES | _NO_TEXT]
     for kind, notes in archive.related(name).values():
-        if kind == "notesSlide" and notes in archive.names:
+        if kind == "notesSlide" and notes in archive:
             texts += [_text(shape) for shape in _shapes(archive.xml(notes)) if _kind(shape) == "body"]
     text = "\n\n".join(one for one in texts if one)
     return [Part(((1, title),) if title else (), text or title, f"slide {number}")]

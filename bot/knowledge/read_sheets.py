@@ -41,14 +41,14 @@ def read_sheets(content: bytes) -> Content:
     by_kind = dict(related.values())
     strings, styles = by_kind.get("sharedStrings", ""), by_kind.get("styles", "")
     cells = _Cells(
-        strings=[_text(one) for one in archive.xml(strings)] if strings in archive.names else [],
-        formats=_formats(archive.xml(styles)) if styles in archive.names else [],
+        strings=[_text(one) for one in archive.xml(strings)] if strings in archive else [],
+        formats=_formats(archive.xml(styles)) if styles in archive else [],
         day_zero=-_DAYS_1904 if value(first(root, "workbookPr"), "date1904") in ("1", "true") else 0,
     )
     parts: list[Part] = []
     for sheet in below(root, "sheets", "sheet"):
         name = related.get(value(sheet, "r:id"), ("", ""))[1]
-        if value(sheet, "state") in ("", "visible") and name in archive.names:
+        if value(sheet, "state") in ("", "visible") and name in archive:
             rows = _rows(archive.read(name), cells)
             parts.append(Part((), "\n\n".join(_tables(rows)), " ".join(value(sheet, "name").split())))
     return Content(parts=parts, title=core_title(archive))

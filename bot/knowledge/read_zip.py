@@ -47,14 +47,13 @@ class Archive:
             self._zip = zipfile.ZipFile(BytesIO(content))
         except _BROKEN as error:
             raise UnreadableDocument("broken, or not what its name says") from error
-        self.names = frozenset(self._zip.namelist())
-        if len(self.names) > MAX_MEMBERS:
+        self._names = {_key(name): name for name in self._zip.namelist()}
+        if len(self._names) > MAX_MEMBERS:
             raise UnreadableDocument(f"more than {MAX_MEMBERS:,} files are packed in it")
         self._left = MAX_TOTAL_BYTES
 
-    def declared_bytes(self) -> int:
-        """What all members together say to be, unpacked."""
-        return sum(member.file_size for member in self._zip.infolist())
+    def __contains__(self, name: str | None) -> bool:
+        return name is not None and _key(name) in self._names
 
     def read(self, name: str) -> bytes:
         """A member, unpacked.
@@ -64,7 +63,7 @@ class Archive:
         """
         most = min(self._left, MAX_MEMBER_BYTES)
         try:
-            with self._zip.open(name) as member:
+            with self._zip.open(self._names[_key(name)]) as member:
                 data = member.read(most + 1)
         except KeyError as error:
             raise UnreadableDocument("broken, or not what its name says") from error
@@ -93,7 +92,7 @@ class Archive:
         """
         folder, _, base = name.rpartition("/")
         where = posixpath.join(folder, "_rels", base + ".rels")
-        if where not in self.names:
+        if where not in self:
             return {}
         return {
             one.get("Id", ""): (one.get("Type", "").rpartition("/")[2], resolved(name, one.get("Target", "")))
@@ -178,7 +177,7 @@ def core_title(archive: Archive) -> str:
     Raises:
         UnreadableDocument: the properties are there and broken.
     """
-    if "docProps/core.xml" not in archive.names:
+    if "docProps/core.xml" not in archive:
         return ""
     title = first(archive.xml("docProps/core.xml"), "title")
     text = (title.text or "").strip() if title is not None else ""
@@ -186,6 +185,11 @@ def core_title(archive: Archive) -> str:
         r"(?i)(microsoft |presentation$|powerpoint|untitled|document\d*$|.*\.\w{3,4}$).*", text
     )
     return "" if made_by_a_program else text
+
+
+def _key(name: str) -> str:
+    """Names of members are compared without case (ECMA-376 part 2), and some programs write backslashes."""
+    return name.replace("\\", "/").casefold()
 
 
 def _local(name: str) -> str:

@@ -263,3 +263,12 @@ def _with(content: bytes, members: dict[str, str]) -> bytes:
     """An archive with more members."""
     with ZipFile(BytesIO(content)) as packed:
         return archive({**{name: packed.read(name) for name in packed.namelist()}, **members})
+
+
+def test_members_are_found_whatever_their_case() -> None:
+    """Some programs write `SharedStrings.xml`, some backslashes."""
+    sheet = '<sheetData><row r="1"><c r="A1" t="s"><v>0</v></c></row></sheetData>'
+    with ZipFile(BytesIO(xlsx({"S": sheet}, strings=["Fee"]))) as packed:
+        members = {name.replace("/", "\\").upper(): packed.read(name) for name in packed.namelist()}
+
+    assert sections("a.xlsx", archive(members)) == (("S", "Fee"),)
