@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import get_args
 
 from starlette.routing import BaseRoute, Route
@@ -16,10 +17,16 @@ from starlette.routing import BaseRoute, Route
 from adapters.web.routes import routes as web_routes
 from adapters.web.send import PageMessenger
 from bot.config import Config
+from bot.leader import LedReceiver
 from bot.message import Language, Platform
 from bot.ports import Gate, Messenger, Meter, Receiver
+from bot.store.leader import RedisLeader
 from bot.stores import Stores
 from bot.texts import Texts
+
+
+LEAD = timedelta(seconds=10)
+"""How long nobody polls Telegram when the process that did has died; shorter costs Redis a script more often."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +54,7 @@ async def open_platforms(
     """
     platforms = Platforms()
     if config.secrets.telegram_bot_token is not None:
-        await _open_telegram(config, gate, texts, meter, stack, platforms)
+        await _open_telegram(config, stores, gate, texts, meter, stack, platforms)
     if config.secrets.slack_bot_token is not None:
         await _open_slack(config, gate, meter, stack, platforms)
     if config.web.enabled:
@@ -56,7 +63,13 @@ async def open_platforms(
 
 
 async def _open_telegram(
-    config: Config, gate: Gate, texts: Texts, meter: Meter, stack: AsyncExitStack, platforms: Platforms
+    config: Config,
+    stores: Stores,
+    gate: Gate,
+    texts: Texts,
+    meter: Meter,
+    stack: AsyncExitStack,
+    platforms: Platforms,
 ) -> None:
     from adapters.telegram.connect import telegram_bot
     from adapters.telegram.receive import TelegramReceiver
@@ -66,7 +79,13 @@ async def _open_telegram(
     assert token is not None  # noqa: S101 - checked by the only caller
     bot = await stack.enter_async_context(telegram_bot(token=token.get_secret_value(), api_url=config.telegram.api_url))
     menus = {"": list(texts.commands("en").items()), "zh": list(texts.commands("zh").items())}
-    platforms.receivers["telegram"] = TelegramReceiver(bot, gate, meter, commands=menus)
+    receiver: Receiver = TelegramReceiver(bot, gate, meter, commands=menus)
+    if stores.server is None:
+        # Others may serve on this Redis too, and Telegram lets only one poll. An embedded server has one owner.
+        bot_id = token.get_secret_value().partition(":")[0]
+        leader = RedisLeader(stores.scripts, task=f"telegram:{bot_id}", life=LEAD)
+        receiver = LedReceiver(receiver, leader, name="telegram")
+    platforms.receivers["telegram"] = receiver
     platforms.messengers["telegram"] = TelegramMessenger(bot)
 
 

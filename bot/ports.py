@@ -45,6 +45,28 @@ class Receiver(Protocol):
         """Why messages cannot reach us now, in a few words; None when they can."""
 
 
+class Leader(Protocol):
+    """Which of several processes does what only one may do."""
+
+    @property
+    def life(self) -> timedelta:
+        """How long a lead holds without renewal."""
+
+    async def hold(self) -> bool:
+        """Become or remain the leader; False: another is.
+
+        Raises:
+            StoreUnavailable: nothing is certain.
+        """
+
+    async def leave(self) -> None:
+        """Let another lead at once.
+
+        Raises:
+            StoreUnavailable: the lead ends by itself.
+        """
+
+
 # --- the inbox, as the worker sees it -------------------------------------------------------------------------
 
 

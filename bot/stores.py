@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -61,9 +61,11 @@ class Stores:
 
     Attributes:
         server: the embedded server, if it is used.
+        scripts: on the server of the inbox.
     """
 
     server: EmbeddedRedis | None
+    scripts: Scripts
     inbox: RedisInbox
     limiter: RedisLimiter
     forgetting: RedisForgetting
@@ -190,18 +192,6 @@ def _open(
     lane: str,
 ) -> Stores:
     scripts, kb_scripts = Scripts(redis), Scripts(kb_redis)
-
-    def open_base(name: str) -> Passages:
-        return Passages(
-            kb_redis,
-            embedder,
-            kb=name,
-            max_cosine_distance=config.knowledge.max_cosine_distance,
-            recipe=embedders.recipe,
-            made_by=embedders.made_by,
-            flat_up_to=FLAT_UP_TO if config.knowledge.redis_url is not None else None,
-        )
-
     names = [MAIN, *(base.name for base in config.knowledge.bases)]
     rules: dict[str, Sequence[tuple[int, timedelta]]] = {
         "messages": [(rate.count, rate.per) for rate in config.limits.messages],
@@ -211,6 +201,7 @@ def _open(
     }
     return Stores(
         server=server,
+        scripts=scripts,
         inbox=RedisInbox(
             scripts,
             partitions=config.inbox.partitions,
@@ -238,9 +229,26 @@ def _open(
         outbound=RedisOutbound(scripts, _buckets(config)),
         doorbell=RedisDoorbell(waiting),
         page_box=RedisPageBox(redis, waiting),
-        knowledge=KnowledgeBases(kb_redis, names, open_base),
+        knowledge=KnowledgeBases(kb_redis, names, _opener(config, kb_redis, embedder, embedders)),
         embedder=embedder,
     )
+
+
+def _opener(config: Config, redis: Redis, embedder: Embedder, embedders: Embedders) -> Callable[[str], Passages]:
+    """What opens a knowledge base by its name."""
+
+    def opened(name: str) -> Passages:
+        return Passages(
+            redis,
+            embedder,
+            kb=name,
+            max_cosine_distance=config.knowledge.max_cosine_distance,
+            recipe=embedders.recipe,
+            made_by=embedders.made_by,
+            flat_up_to=FLAT_UP_TO if config.knowledge.redis_url is not None else None,
+        )
+
+    return opened
 
 
 def _buckets(config: Config) -> Mapping[Platform, Buckets]:

@@ -63,6 +63,11 @@ def doorbell() -> str:
     return f"{PREFIX}:doorbell"
 
 
+def leader(task: str) -> str:
+    """STRING, token of the process that leads; TTL seconds, renewed while it lives."""
+    return f"{PREFIX}:leader:{task}"
+
+
 SEEN_MS = 26 * 3600 * 1000
 """Longer than Telegram's 24 h of redelivery; shorter would answer a late redelivery twice."""
 DEAD_MS = 7 * 24 * 3600 * 1000

@@ -14,6 +14,7 @@ from bot.store.answers import RedisAnswers
 from bot.store.dead import DeadLetters
 from bot.store.forgetting import RedisForgetting
 from bot.store.inbox import RedisInbox, fix_partitions
+from bot.store.leader import RedisLeader
 from bot.store.limiter import RedisLimiter
 from bot.store.outbound import Bucket, Buckets, RedisOutbound
 from bot.store.scripts import Scripts
@@ -34,6 +35,10 @@ async def use_everything(redis: Redis, scripts: Scripts) -> None:
     await _use_documents(redis, scripts)
     await scripts.run("page_append", keys.page_box_keys("page"), "k", "text", 10, 100_000, "fd:ring")
     await scripts.run("probe", ["fd:{probe}"], 100_000)
+    leader = RedisLeader(scripts, task="telegram", life=timedelta(minutes=1))
+    await leader.hold()
+    await leader.leave()
+    await leader.hold()
     await _forget(redis, scripts)
 
 

@@ -22,6 +22,7 @@ SAME_ANSWER = NAMES - {
     *("switch_document", "drop_passages"),  # the second run finds its own work
     "answer_lead",  # who gave up the lead does not lead
     *("dead_retry", "dead_drop"),  # the second run finds the letter gone
+    "leader_leave",  # who left does not lead
     "take",  # takes twice
 }
 """Scripts that answer a retry as they answered the first time."""

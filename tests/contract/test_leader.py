@@ -1,0 +1,155 @@
+"""Who leads: one at a time, followed when it leaves or dies, and never two on purpose."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from redis.asyncio import Redis
+
+from bot.errors import StoreUnavailable
+from bot.leader import LedReceiver
+from bot.store import keys
+from bot.store.leader import RedisLeader
+from bot.store.scripts import Scripts
+
+LIFE = timedelta(seconds=0.3)
+LONG = timedelta(minutes=1)
+
+
+class Receiving:
+    """A receiver that notes when it runs."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self.running = asyncio.Event()
+
+    def not_ready(self) -> str | None:
+        """Ready while it runs."""
+        return None if self.running.is_set() else "not running"
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until it is stopped."""
+        self.runs += 1
+        self.running.set()
+        await stop.wait()
+        self.running.clear()
+
+
+class Doubtful:
+    """A lead that is held until told otherwise."""
+
+    life = LIFE
+
+    def __init__(self) -> None:
+        self.answer: bool | None = True
+
+    async def hold(self) -> bool:
+        """As told; None: Redis is away."""
+        if self.answer is None:
+            raise StoreUnavailable("away")
+        return self.answer
+
+    async def leave(self) -> None:
+        """Nothing."""
+
+
+@asynccontextmanager
+async def running(led: LedReceiver) -> AsyncIterator[asyncio.Event]:
+    """Run it inside the block; stop it at the end."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(led.run(stop))
+    try:
+        yield stop
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, 10)
+
+
+async def until(receiving: Receiving, *, runs: bool) -> None:
+    """Until it runs, or no longer does."""
+    async with asyncio.timeout(10):
+        while receiving.running.is_set() is not runs:  # noqa: ASYNC110 - both ways are waited for
+            await asyncio.sleep(0.01)
+
+
+async def test_one_leads_and_another_follows_when_it_leaves(redis: Redis) -> None:
+    """At once, without waiting for the lead to end; leaving what one does not have changes nothing."""
+    one, two = (RedisLeader(Scripts(redis), task="t", life=LONG) for _ in range(2))
+
+    heard = [await one.hold(), await two.hold(), await one.hold()]
+    await two.leave()
+    heard += [await two.hold()]
+    await one.leave()
+    heard += [await two.hold(), await one.hold()]
+
+    assert heard == [True, False, True, False, True, False]
+    assert 59_000 < await redis.pttl(keys.leader("t")) <= 60_000
+
+
+async def test_other_tasks_have_other_leaders(redis: Redis) -> None:
+    """Two bots are polled by two processes."""
+    one, two = (RedisLeader(Scripts(redis), task=task, life=LONG) for task in ("t", "u"))
+
+    assert [await one.hold(), await two.hold()] == [True, True]
+
+
+async def test_of_two_receivers_one_runs_and_the_other_follows(redis: Redis) -> None:
+    """Stopped in order: at once; the one that stands by counts as ready."""
+    receivings = [Receiving(), Receiving()]
+    leds = [
+        LedReceiver(one, RedisLeader(Scripts(redis), task="t", life=LIFE), name=str(number))
+        for number, one in enumerate(receivings)
+    ]
+    async with running(leds[0]) as stop_first:
+        await until(receivings[0], runs=True)
+        async with running(leds[1]):
+            async with asyncio.timeout(10):
+                while leds[1].not_ready() is not None:  # noqa: ASYNC110 - the receiver has no event for it
+                    await asyncio.sleep(0.01)
+            alone = not receivings[1].running.is_set()
+            stop_first.set()
+            await until(receivings[1], runs=True)
+
+    assert alone
+    assert [one.runs for one in receivings] == [1, 1]
+    assert await redis.exists(keys.leader("t")) == 0
+
+
+async def test_a_leader_that_died_is_followed(redis: Redis) -> None:
+    """Its lead ends by itself."""
+    await RedisLeader(Scripts(redis), task="t", life=LIFE).hold()
+    receiving = Receiving()
+
+    async with running(LedReceiver(receiving, RedisLeader(Scripts(redis), task="t", life=LIFE), name="t")):
+        await until(receiving, runs=True)
+
+    assert receiving.runs == 1
+
+
+async def test_who_learns_that_another_leads_stops_and_may_lead_again() -> None:
+    """A process that was suspended for longer than its lead."""
+    receiving, leader = Receiving(), Doubtful()
+    async with running(LedReceiver(receiving, leader, name="t")):
+        await until(receiving, runs=True)
+        leader.answer = False
+        await until(receiving, runs=False)
+        leader.answer = True
+        await until(receiving, runs=True)
+
+    assert receiving.runs == 2
+
+
+async def test_while_redis_is_away_the_leader_goes_on_until_its_lead_must_have_ended() -> None:
+    """Nothing can be stored anyway; another can lead by then."""
+    receiving, leader = Receiving(), Doubtful()
+    async with running(LedReceiver(receiving, leader, name="t")):
+        await until(receiving, runs=True)
+        leader.answer = None
+        await until(receiving, runs=False)
+        leader.answer = True
+        await until(receiving, runs=True)
+
+    assert receiving.runs == 2
