@@ -24,7 +24,6 @@ from bot.store.leader import RedisLeader
 from bot.stores import Stores
 from bot.texts import Texts
 
-
 LEAD = timedelta(seconds=10)
 """How long nobody polls Telegram when the process that did has died; shorter costs Redis a script more often."""
 
