@@ -21,7 +21,7 @@ _LONGEST = 2000
 """Characters of an address that may become a link; browsers and chat apps cut longer ones."""
 
 ADDRESS = re.compile(
-    rf"[A-Za-z][A-Za-z0-9+.-]{{0,30}}://[^{_NOT_IN_HOST}]*+{_PATH}"
+    rf"(?<![A-Za-z0-9+.-])[A-Za-z0-9+.-]++://[^{_NOT_IN_HOST}]*+{_PATH}"
     rf"|(?i:www\.)[A-Za-z0-9_.-]++{_PATH}"
     rf"|(?<![A-Za-z0-9@])(?:[A-Za-z0-9._~-]{{0,60}}/){{0,12}}?"
     rf"(?:{_LABEL}\.){{1,12}}{_TOP}(?::\d{{1,5}}\b)?{_PATH}"
@@ -44,7 +44,7 @@ def trimmed(address: str) -> str:
 
 def has_scheme(address: str) -> bool:
     """Whether it begins with `http://`, `https://` or another scheme."""
-    return "://" in address[:40]
+    return re.match(r"[A-Za-z0-9+.-]+://", address) is not None
 
 
 def host_of(address: str) -> str:
@@ -56,7 +56,9 @@ def known_addresses(texts: Iterable[str]) -> frozenset[str]:
     """All that `is_known` needs to know of the texts that were given."""
     known: set[str] = set()
     for text in texts:
-        for match in ADDRESS.finditer(text):
+        # No address has a space in it; words without a dot or a scheme need no closer look.
+        words = (word for word in text.split() if "." in word or "://" in word)
+        for match in (match for word in words for match in ADDRESS.finditer(word)):
             key = _key(trimmed(match[0]))
             if len(key) > _LONGEST:
                 continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -107,10 +107,10 @@ class Answer:
         return completion
 
     def _drafted(self, turn: Turn, completion: Completion) -> Turn:
-        given = self._given(turn)
-        said, used = cited(without_own_sources(harmless(completion.text, given)), len(turn.passages))
-        # Once more, as what closes up where a mark was taken out may be a link or a picture.
-        text = harmless(said, given)
+        safe = harmless(completion.text, self._given(turn))
+        said, used = cited(without_own_sources(safe), len(turn.passages))
+        # What closes up where a mark was taken out may be a link or a picture.
+        text = said if said == safe else harmless(said, self._given(turn))
         shown = text if completion.complete else f"{text}\n\n_{self._texts('cut_off', turn.voice)}_"
         answer = self._draft(turn, text, self._with_sources(shown, turn, used), used)
         storable = turn.storable and completion.complete and not completion.fallback
@@ -140,14 +140,13 @@ class Answer:
             markdown += f"\n\n_{self._texts(notice, turn.voice)}_"
         return replace(turn, draft=self._draft(turn, text, markdown, ()), storable=False, outcome="quoted")
 
-    def _given(self, turn: Turn) -> list[str]:
+    def _given(self, turn: Turn) -> Iterator[str]:
         """Where an address must stand to be a link in the answer."""
-        texts = [self._persona, turn.incoming.text]
+        yield from (self._persona, turn.incoming.text)
         for exchange in turn.history:
-            texts += (exchange.question, addresses_outside_code(exchange.answer))
+            yield from (exchange.question, addresses_outside_code(exchange.answer))
         for passage in turn.passages:
-            texts += (passage.title, passage.place, passage.text, passage.document, passage.url)
-        return texts
+            yield from (passage.title, passage.place, passage.text, passage.document, passage.url)
 
     def _with_sources(self, text: str, turn: Turn, used: tuple[int, ...]) -> str:
         listed = sources(turn.passages, used, turn.language, self._texts("sources", turn.voice))
