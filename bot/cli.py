@@ -96,7 +96,7 @@ def ingest(
     base: BaseName = MAIN,
     config: ConfigPath = None,
 ) -> None:
-    """Read documents (.md, .txt, .html) into the knowledge base; what has not changed is left alone."""
+    """Read documents (text, PDF, Office, e-books, code) into the knowledge base; what has not changed is left alone."""
     entry, settings = quietly(context, config)
     application = entry.application()
     done: list[Summary] = []

@@ -68,7 +68,7 @@ class EmbeddingUnavailable(BotError):
 
 
 class UnreadableDocument(BotError):
-    """A document cannot be read. Raised by `bot.knowledge.read`, caught by ingest, which reports and goes on."""
+    """A document cannot be read. Raised by `bot.knowledge.readers`, caught by ingest, which reports and goes on."""
 
 
 class SendError(BotError):

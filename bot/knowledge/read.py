@@ -7,11 +7,12 @@ is a module `read_*` with one function from bytes to `Content`; it is imported w
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from bot.errors import UnreadableDocument
@@ -32,26 +33,9 @@ PLACE_SEPARATOR = " › "
 _PACKED = frozenset({"pdf", "docx", "pptx", "sheets", "epub"})
 
 
-async def read_bytes(path: Path) -> bytes:
-    """As `read_content`, in a thread.
-
-    Raises:
-        UnreadableDocument: see there.
-    """
-    return await asyncio.to_thread(read_content, path)
-
-
-async def parse(name: str, content: bytes) -> Document:
-    """As `parse_content`, in a thread.
-
-    Raises:
-        UnreadableDocument: see there.
-    """
-    return await asyncio.to_thread(parse_content, name, content)
-
-
-def read_content(path: Path) -> bytes:
-    """The content of a file.
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """The file, to be read.
 
     Raises:
         UnreadableDocument: it is not there, may not be read, is no file, or is larger than `MAX_BYTES`.
@@ -60,12 +44,22 @@ def read_content(path: Path) -> bytes:
         if not path.is_file():
             raise UnreadableDocument("no such file" if not path.exists() else "not a regular file")
         with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > MAX_BYTES:
+            if os.fstat(file.fileno()).st_size > MAX_BYTES:
                 raise UnreadableDocument(f"larger than {MAX_BYTES // (1024 * 1024)} MB")
-            return file.read(size)  # not "as much as is allowed": so much memory would be taken at once
+            yield file
     except OSError as error:
         raise UnreadableDocument(error.strerror or type(error).__name__) from error
+
+
+def read_content(path: Path) -> bytes:
+    """The content of a file.
+
+    Raises:
+        UnreadableDocument: see `opened`.
+    """
+    with opened(path) as file:
+        # As much as there is, not "at most so much": that would take so much memory at once.
+        return file.read(os.fstat(file.fileno()).st_size)
 
 
 def parse_content(name: str, content: bytes) -> Document:

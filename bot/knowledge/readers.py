@@ -23,7 +23,7 @@ from typing import Self
 import bot
 from bot.errors import UnreadableDocument
 from bot.knowledge.document import Document
-from bot.knowledge.read import MAX_BYTES
+from bot.knowledge.read import opened
 
 SECONDS = 60.0
 """Of processor time for one document. A PDF of 1,000 pages takes a tenth of it; what takes longer spins."""
@@ -34,7 +34,6 @@ MEMORY_MB = 1024
 MAX_ANSWER_BYTES = 256 * 1024 * 1024
 """More than the longest text a reader may return (`bot.knowledge.read.MAX_CHARACTERS`), as JSON."""
 
-_CHUNK_BYTES = 1024 * 1024
 _LENGTH = struct.Struct(">Q")
 _START = "import sys; sys.path.append(sys.argv[1]); from bot.knowledge.reader import main; main(*sys.argv[2:])"
 _ROOT = str(Path(bot.__file__).resolve().parents[1])
@@ -54,10 +53,10 @@ class Reading:
 
 
 async def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal; works in a thread and holds one megabyte at a time.
+    """SHA-256 of a file, hexadecimal; works in a thread and holds little of it at a time.
 
     Raises:
-        UnreadableDocument: it is not there, may not be read, is no file, or is larger than `MAX_BYTES`.
+        UnreadableDocument: see `bot.knowledge.read.opened`.
     """
     return await asyncio.to_thread(_sha256, path)
 
@@ -201,9 +200,15 @@ def _reading(name: str, answer: dict[str, object]) -> Reading:
             isinstance(section, list) and len(section) == 2 and all(isinstance(text, str) for text in section)
             for section in sections
         ):
-            kept = tuple((place, text) for place, text in sections)
-            return Reading(sha256=sha256, document=Document(path=name, title=title, url=url, sections=kept))
+            kept = tuple((_sound(place), _sound(text)) for place, text in sections)
+            document = Document(path=name, title=_sound(title), url=_sound(url), sections=kept)
+            return Reading(sha256=sha256, document=document)
     raise UnreadableDocument("reading it broke down")
+
+
+def _sound(text: str) -> str:
+    """Halves of surrogate pairs, which JSON can spell and nothing can store, become question marks."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _line(reason: object) -> str:
@@ -211,15 +216,5 @@ def _line(reason: object) -> str:
 
 
 def _sha256(path: Path) -> str:
-    try:
-        if not path.is_file():
-            raise UnreadableDocument("no such file" if not path.exists() else "not a regular file")
-        if path.stat().st_size > MAX_BYTES:
-            raise UnreadableDocument(f"larger than {MAX_BYTES // (1024 * 1024)} MB")
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                digest.update(chunk)
-    except OSError as error:
-        raise UnreadableDocument(error.strerror or type(error).__name__) from error
-    return digest.hexdigest()
+    with opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
