@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from typing import get_args
+from typing import Literal, get_args
 
 from adapters.terminal.chat import run as run_terminal
 from adapters.web.send import PageMessenger
@@ -68,6 +68,8 @@ SEND_TIMEOUT = timedelta(seconds=10)
 DRAIN = timedelta(seconds=20)
 """How long turns in flight may take once we are told to stop; what is cut off is taken up at the next start."""
 
+Role = Literal["all", "gateway", "worker"]
+
 log = logging.getLogger(__name__)
 
 
@@ -116,26 +118,31 @@ def steps_of(config: Config, stores: Stores, model: Model | None, texts: Texts, 
     )
 
 
-async def serve(config: Config, stop: asyncio.Event, announce: Callable[[str], None]) -> None:
+async def serve(config: Config, stop: asyncio.Event, announce: Callable[[str], None], role: Role = "all") -> None:
     """Run the bot until `stop` is set, then shut it down in order.
 
     Args:
         config: the whole configuration.
         stop: set by the entry's signal handlers.
         announce: called with the address of the chat page once we listen.
+        role: `gateway` receives and stores, `worker` answers and reads the documents, `all` does both.
 
     Raises:
         StartError: a part cannot start; says what to do.
         StoreUnavailable: Redis went away while starting.
     """
     texts = Texts.load()
-    async with open_stores(config, join=False) as stores, AsyncExitStack() as stack:
+    async with open_stores(config, join=False, searched=role != "gateway") as stores, AsyncExitStack() as stack:
         meter = PrometheusMeter(lambda: queue_state(stores))
         stop_http = asyncio.Event()
         gate = ClosingGate(stores.inbox, stop)
         platforms = await open_platforms(config, stores, gate, texts, meter, stack, stop_http)
-        worker = await build_worker(config, stores, platforms.messengers, texts, meter, stack)
-        documents = Documents(config, stores)
+        worker = documents = None
+        if role == "worker":
+            platforms = Platforms(messengers=platforms.messengers)
+        if role != "gateway":
+            worker = await build_worker(config, stores, platforms.messengers, texts, meter, stack)
+            documents = Documents(config, stores)
         app = build(ready=lambda: readiness(stores, platforms, documents), metrics=meter, routes=platforms.routes)
 
         def started(port: int) -> None:
@@ -150,9 +157,9 @@ async def run_parts(
     stop_http: asyncio.Event,
     stores: Stores,
     platforms: Platforms,
-    worker: Worker,
+    worker: Worker | None,
     http: Coroutine[object, object, None],
-    documents: Documents,
+    documents: Documents | None,
 ) -> None:
     """Run everything in one TaskGroup; on `stop`, end it from the outside in.
 
@@ -165,8 +172,9 @@ async def run_parts(
             background = [
                 tasks.create_task(stores.doorbell.run(), name="doorbell - listen"),
                 tasks.create_task(stores.page_box.run(), name="page box - listen"),
-                tasks.create_task(documents.ingest(), name="knowledge - ingest paths"),
             ]
+            if documents is not None:
+                background.append(tasks.create_task(documents.ingest(), name="knowledge - ingest paths"))
             if stores.server is not None:
                 watching = watch_server(stores.server)
                 background.append(tasks.create_task(watching, name="redis - watch the embedded server"))
@@ -175,7 +183,9 @@ async def run_parts(
                 tasks.create_task(receiver.run(stop), name=f"{name} - receive")
                 for name, receiver in platforms.receivers.items()
             ]
-            working = tasks.create_task(worker.run(stop_worker), name="worker - answer")
+            working = None
+            if worker is not None:
+                working = tasks.create_task(worker.run(stop_worker), name="worker - answer")
             await stop.wait()
             log.info("stopping: no more messages are taken")
             if receiving:
@@ -184,7 +194,8 @@ async def run_parts(
                     task.cancel()
             log.info("stopping: turns in flight end")
             stop_worker.set()
-            await working
+            if working is not None:
+                await working
             stop_http.set()
             await serving
             for task in background:
@@ -259,12 +270,12 @@ class ClosingGate:
         return await self._gate.put(incoming)
 
 
-async def readiness(stores: Stores, platforms: Platforms, documents: Documents) -> list[str]:
+async def readiness(stores: Stores, platforms: Platforms, documents: Documents | None) -> list[str]:
     """Why messages cannot be answered now; empty when they can."""
     reasons = [
         f"{name}: {reason}" for name, receiver in platforms.receivers.items() if (reason := receiver.not_ready())
     ]
-    if not documents.done:
+    if documents is not None and not documents.done:
         reasons.append("knowledge: the documents are being read")
     try:
         await stores.inbox.queue()

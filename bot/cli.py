@@ -12,7 +12,7 @@ import json
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -20,6 +20,7 @@ from bot.cli_dead import dead
 from bot.cli_entry import (
     BaseName,
     ConfigPath,
+    Role,
     entry_of,
     lines_of,
     loaded,
@@ -64,7 +65,7 @@ def _options(
 def serve(
     context: typer.Context,
     role: Annotated[
-        Literal["all", "gateway", "worker"], typer.Option(help="Which part to run; only 'all' is available yet.")
+        Role, typer.Option(help="gateway: receive and store; worker: answer, and read the documents; all: both.")
     ] = "all",
     config: ConfigPath = None,
 ) -> None:
@@ -72,11 +73,11 @@ def serve(
     entry, settings = entry_of(context), loaded(config, role=role)
 
     def announce(url: str) -> None:
-        typer.echo(f"\n{start_text(settings, url)}\n")
+        typer.echo(f"\n{start_text(settings, url, role)}\n")
 
     log_notes(settings)
     application = entry.application()
-    entry.run(lambda stop: application.serve(settings, stop, announce), True)
+    entry.run(lambda stop: application.serve(settings, stop, announce, role), True)
 
 
 @app.command()

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated, Literal, Protocol
 
 import typer
 
@@ -19,9 +19,10 @@ from bot.config import Config, load
 from bot.dead import DeadAct, DeadLetter
 from bot.errors import ConfigError
 from bot.evaluate import Judged, Pair, Searched
-from bot.knowledge.ingest import Progress, Summary
+from bot.knowledge.progress import Progress, Summary
 from bot.turn import MAIN
 
+Role = Literal["all", "gateway", "worker"]
 Work = Callable[[asyncio.Event], Coroutine[None, None, None]]
 """What a command does; it ends soon after the event is set."""
 
@@ -32,7 +33,9 @@ class Application(Protocol):
     Any of them raises StartError if a part cannot start, StoreUnavailable if Redis goes away for good.
     """
 
-    async def serve(self, config: Config, stop: asyncio.Event, announce: Callable[[str], None]) -> None:
+    async def serve(
+        self, config: Config, stop: asyncio.Event, announce: Callable[[str], None], role: Role = "all"
+    ) -> None:
         """Run until `stop`; `announce` is called once with the server's address when messages are taken."""
         ...
 
@@ -109,19 +112,16 @@ def entry_of(context: typer.Context) -> Entry:
     return entry
 
 
-def loaded(path: Path | None, *, role: str = "all") -> Config:
-    """The configuration, with what the options got wrong among its problems.
+def loaded(path: Path | None, *, role: Role = "all") -> Config:
+    """The configuration, fit for that role.
 
     Raises:
-        ConfigError: all of them.
+        ConfigError: all that is wrong.
     """
-    problems = [] if role == "all" else [f'--role: found "{role}", allowed all ({role} is not yet available)']
-    try:
-        config = load(path, os.environ)
-    except ConfigError as error:
-        raise ConfigError([*problems, *error.problems]) from None
-    if problems:
-        raise ConfigError(problems)
+    config = load(path, os.environ)
+    if role != "all" and config.redis_url is None:
+        allowed = "REDIS_URL or redis.url: an embedded Redis belongs to one process, which does both"
+        raise ConfigError([f"--role {role}: found no Redis to share, allowed {allowed}"])
     return config
 
 

@@ -81,13 +81,17 @@ class Stores:
 
 
 @asynccontextmanager
-async def open_stores(config: Config, *, join: bool, lane: str = keys.SERVED) -> AsyncIterator[Stores]:
+async def open_stores(
+    config: Config, *, join: bool, lane: str = keys.SERVED, searched: bool = True
+) -> AsyncIterator[Stores]:
     """Reach Redis, check it, open the stores; close all of it at the end of the block.
 
     Args:
         config: the whole configuration.
         lane: whose messages are put and claimed.
         join: use an embedded server that a running bot owns; without it we must be its owner.
+        searched: False where no question will be searched: the embedder, which takes a second and 100 MB, is not
+            made ready.
 
     Raises:
         StartError: Redis cannot be reached or started, or is not one that we can use; says what to do.
@@ -102,7 +106,7 @@ async def open_stores(config: Config, *, join: bool, lane: str = keys.SERVED) ->
         waiting = connect_blocking(url, block=LISTEN)
         stack.push_async_callback(waiting.aclose)
         await fix_partitions(redis, config.inbox.partitions)
-        embedders = Embedders(config, stack)
+        embedders = Embedders(config, stack, warm=searched)
         embedder = await embedders.configured()
         stores = _open(config, server, redis, kb_redis, waiting, embedder, embedders, lane)
         if server is not None and server.started_here:
@@ -132,9 +136,10 @@ class Embedders:
     is not part of it, is sent to no other address than the configured one.
     """
 
-    def __init__(self, config: Config, stack: AsyncExitStack) -> None:
+    def __init__(self, config: Config, stack: AsyncExitStack, *, warm: bool = True) -> None:
         self._config = config
         self._stack = stack
+        self._warm = warm
         self._made: dict[str, Embedder] = {}
         self._making = asyncio.Lock()
 
@@ -166,7 +171,8 @@ class Embedders:
 
             builtin = BuiltinEmbedder()
             self._stack.callback(builtin.close)
-            await builtin.warm_up()
+            if self._warm:
+                await builtin.warm_up()
             return builtin
         from bot.llm.embed_remote import OpenAiEmbedder
 

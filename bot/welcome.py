@@ -8,13 +8,16 @@ from __future__ import annotations
 from bot.config_tree import Config
 
 
-def start_text(config: Config, url: str) -> str:
+def start_text(config: Config, url: str, role: str = "all") -> str:
     """The text, without a trailing newline.
 
     Args:
         config: as loaded.
         url: where the server really listens, the port included.
+        role: what this process does: `all`, `gateway` or `worker`.
     """
+    if role == "worker":
+        return f"A worker of {config.bot.name} answers what the gateways store. Its health: {url}/readyz"
     rows = [
         ("Chat", _chat(config, url)),
         ("Telegram", _telegram(config)),

@@ -43,10 +43,15 @@ class Bot:
     def __init__(self, folder: Path, settings: Mapping[str, str], *, command: Sequence[str] | None = None) -> None:
         self._folder = folder
         self._settings = dict(settings)
-        self._command = list(command or [sys.executable, "-m", "bot", "serve"])
+        self._command = list(command or self.serving())
         self._process: Process | None = None
         self.output = folder / "output.txt"
         self.url = ""
+
+    @staticmethod
+    def serving(*options: str) -> list[str]:
+        """The command that serves, with options."""
+        return [sys.executable, "-m", "bot", "serve", *options]
 
     async def __aenter__(self) -> Self:
         await self.start()

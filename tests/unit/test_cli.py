@@ -19,13 +19,13 @@ import pytest
 import structlog
 
 from bot.__main__ import run, run_command
-from bot.cli_entry import Entry
+from bot.cli_entry import Entry, Role
 from bot.config import Config, load
 from bot.config_rules import VARIABLES
 from bot.dead import DeadAct, DeadLetter
 from bot.errors import BotError, ConfigError, StartError, StoreUnavailable
 from bot.evaluate import Judged, Pair, Searched
-from bot.knowledge.ingest import Progress, Summary
+from bot.knowledge.progress import Progress, Summary
 from bot.logs import QUIET
 from bot.ports import Found
 from bot.turn import Passage
@@ -70,9 +70,11 @@ class FakeApplication:
         if self._error is not None:
             raise self._error
 
-    async def serve(self, config: Config, stop: asyncio.Event, announce: Callable[[str], None]) -> None:
+    async def serve(
+        self, config: Config, stop: asyncio.Event, announce: Callable[[str], None], role: Role = "all"
+    ) -> None:
         """Announce and end."""
-        self._begin(config, "serve", stop.is_set())
+        self._begin(config, "serve", stop.is_set(), *([] if role == "all" else [role]))
         announce("http://127.0.0.1:8080")
 
     async def chat(self, config: Config, stop: asyncio.Event) -> None:
@@ -345,15 +347,19 @@ def test_a_wrong_configuration_is_exit_code_2_with_all_problems(name: str, capsy
     assert shown.out == ""
 
 
-def test_a_role_that_is_not_there_yet_is_refused_with_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
-    """Options and file are checked together."""
-    Path("config.yaml").write_text("server: {port: x}")
-
-    assert command("serve", "--role", "gateway") == 2
-
+@pytest.mark.parametrize("role", ["gateway", "worker"])
+def test_a_part_needs_a_redis_that_others_reach_too(
+    role: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The embedded one belongs to the process that started it."""
+    application = FakeApplication()
+    without = command("serve", "--role", role, application=application)
     shown = capsys.readouterr().err
-    assert '--role: found "gateway", allowed all (gateway is not yet available)' in shown
-    assert "server.port: found" in shown
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
+
+    assert (without, command("serve", "--role", role, application=application)) == (2, 0)
+    assert f"--role {role}: found no Redis to share, allowed REDIS_URL" in shown
+    assert application.asked == [("serve", False, role)]
 
 
 @pytest.mark.parametrize("arguments", [["serve", "--role", "boss"], ["ingest"], ["dance"], []])
