@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.knowledge.ingest import Ingest
+from bot.knowledge.progress import Progress
 from bot.knowledge.read import parse_content
 from bot.knowledge.split import Sizes
 from bot.llm.embed import BuiltinEmbedder
@@ -177,9 +178,9 @@ async def ask_all(url: str, corpus: Corpus, folder: Path, embedder: Remembering,
     passages = Passages(redis, embedder, max_cosine_distance=MAX_COSINE_DISTANCE)
     written = 0
 
-    def count(progress: object) -> None:
+    def count(progress: Progress) -> None:
         nonlocal written
-        written = getattr(progress, "passages", 0)
+        written = progress.passages
 
     summary = await Ingest(passages, embedder, sizes=sizes).sync([folder], progress=count)
     if summary.failed:

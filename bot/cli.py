@@ -30,7 +30,7 @@ from bot.cli_entry import (
 )
 from bot.cli_eval import evaluations
 from bot.evaluate import Searched, read_questions
-from bot.knowledge.ingest import Summary
+from bot.knowledge.progress import Summary
 from bot.turn import MAIN
 from bot.welcome import start_text
 

@@ -17,7 +17,7 @@ from rich.progress import Progress as Bar
 from rich.table import Column, Table
 from rich.text import Text
 
-from bot.knowledge.ingest import Progress
+from bot.knowledge.progress import Progress
 from bot.turn import Passage
 
 SNIPPET_CHARS = 200
@@ -76,34 +76,38 @@ def progress_text(progress: Progress, pace: Pace) -> str:
 
 
 @contextmanager
-def progress_bar() -> Iterator[Callable[[Progress], None]]:
-    """Tells on standard error how far it is: a bar, gone at the end; without a terminal, now and then a line."""
+def progress_bar(now: Callable[[], float] = time.monotonic) -> Iterator[Callable[[Progress], None]]:
+    """Tells on standard error how far it is: a bar, gone at the end; without a terminal, now and then a line.
+
+    Args:
+        now: seconds.
+    """
     console = Console(stderr=True)
-    pace = Pace(time.monotonic())
+    pace = Pace(now())
     if not console.is_terminal:
-        yield _lines(console, pace)
+        yield _lines(console, pace, now)
         return
     path = TextColumn("{task.fields[path]}", table_column=Column(no_wrap=True, overflow="ellipsis"))
     with Bar(BarColumn(), TextColumn("{task.description}"), path, console=console, transient=True) as bar:
         task = bar.add_task("", total=1.0, path="")
 
         def show(progress: Progress) -> None:
-            pace.add(time.monotonic(), progress)
+            pace.add(now(), progress)
             figures = progress_text(progress, pace)
             bar.update(task, completed=progress.share, description=figures, path=escape(progress.path))
 
         yield show
 
 
-def _lines(console: Console, pace: Pace) -> Callable[[Progress], None]:
-    told = time.monotonic()
+def _lines(console: Console, pace: Pace, now: Callable[[], float]) -> Callable[[Progress], None]:
+    told = now()
 
     def show(progress: Progress) -> None:
         nonlocal told
-        now = time.monotonic()
-        pace.add(now, progress)
-        if now - told >= LINE_EVERY:
-            told = now
+        at = now()
+        pace.add(at, progress)
+        if at - told >= LINE_EVERY:
+            told = at
             console.print(Text(progress_text(progress, pace)), soft_wrap=True)
 
     return show

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from bot.config import Config
 from bot.errors import ConfigError, EmbeddingUnavailable, StoreUnavailable
-from bot.knowledge.ingest import Ingest, Progress, Summary
+from bot.knowledge.ingest import Ingest
+from bot.knowledge.progress import Progress, Summary
 from bot.stores import Stores, open_stores
 from bot.turn import MAIN
 

@@ -14,22 +14,26 @@ both. What cannot be read is reported and skipped; if it was readable before, it
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
-from bot.errors import EmbeddingUnavailable, UnreadableDocument
+from bot.errors import EmbeddingUnavailable, StoreUnavailable, UnreadableDocument
 from bot.knowledge.document import Document, DocumentRecord, NewPassage, Origin
 from bot.knowledge.files import FoundFile, Walk, is_under, walk
+from bot.knowledge.progress import Summary, Tell, Teller, ignore
 from bot.knowledge.readers import Readers, sha256_of
 from bot.knowledge.split import SIZES, Piece, Sizes, split
 from bot.knowledge.words import tokens
 from bot.language import language_of
 from bot.ports import Embedder
+
+log = logging.getLogger(__name__)
 
 FORMAT = "3"
 """Part of every version. Raise it when reading, splitting, tokens or embedded text change, so that all documents are
@@ -90,58 +94,6 @@ class Shelf(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far an ingest is; told whenever passages were written or a file is done with.
-
-    Attributes:
-        done: files that are done with.
-        total: files in all.
-        passages: written by this run.
-        share: of the work that is done, by the size of the files, in [0, 1].
-        path: the file that was worked on.
-    """
-
-    done: int
-    total: int
-    passages: int
-    share: float
-    path: str
-
-
-Tell = Callable[[Progress], None]
-"""Called with each progress; must not block or raise."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Summary:
-    """What an ingest did; lists of paths.
-
-    Attributes:
-        added: were not there.
-        changed: have another content than before.
-        unchanged: as they were.
-        removed: are out.
-        failed: (path, reason) could not be read; the rest went on.
-    """
-
-    added: list[str] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
-    unchanged: list[str] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
-    failed: list[tuple[str, str]] = field(default_factory=list)
-
-    def in_order(self) -> Summary:
-        """The same, each list sorted: documents end in whatever order."""
-        lists = (self.added, self.changed, self.unchanged, self.removed)
-        added, changed, unchanged, removed = map(sorted, lists)
-        return Summary(added=added, changed=changed, unchanged=unchanged, removed=removed, failed=sorted(self.failed))
-
-
-def _ignore(progress: Progress) -> None:
-    return None
-
-
 class Ingest:
     """Ingests files into one knowledge base.
 
@@ -165,7 +117,7 @@ class Ingest:
         self._sizes = sizes
         self._wait_for_others = wait_for_others
 
-    async def sync(self, paths: Sequence[Path], *, origin: Origin = "config", progress: Tell = _ignore) -> Summary:
+    async def sync(self, paths: Sequence[Path], *, origin: Origin = "config", progress: Tell = ignore) -> Summary:
         """Bring the knowledge base into line with what is under these paths.
 
         `config`: these are all the configured paths; documents of paths no longer among them go, unless somebody
@@ -189,7 +141,7 @@ class Ingest:
                 found = _without_gone(found, known)
             summary = Summary(failed=list(found.failed))
             async with Readers(READERS) as readers:
-                teller = _Teller(await _bytes_of(found.files), progress)
+                teller = Teller(await _bytes_of(found.files), progress)
                 run = _Run(self._passages, self._embedder, readers, teller, self._sizes)
                 await run.take_in(found.files, origin, known, summary)
             await self._take_out(found, origin, known, summary)
@@ -230,7 +182,7 @@ class Ingest:
 class _Run:
     """The files of one ingest on their way in."""
 
-    def __init__(self, passages: Shelf, embedder: Embedder, readers: Readers, teller: _Teller, sizes: Sizes) -> None:
+    def __init__(self, passages: Shelf, embedder: Embedder, readers: Readers, teller: Teller, sizes: Sizes) -> None:
         self._passages = passages
         self._embedder = embedder
         self._readers = readers
@@ -272,6 +224,12 @@ class _Run:
         except (UnreadableDocument, EmbeddingUnavailable) as error:
             self.embedder_failed |= isinstance(error, EmbeddingUnavailable)
             summary.failed.append((file.name, str(error)))
+        except StoreUnavailable:
+            raise
+        except Exception:
+            # A fault of ours that one document brings to light must keep out neither the others nor the bot.
+            log.exception("%s could not be ingested", file.name)
+            summary.failed.append((file.name, "a fault of ours, see the log"))
         else:
             (summary.changed if known else summary.added).append(file.name)
 
@@ -298,37 +256,6 @@ class _Run:
             if await self._passages.switch(file.name, record):
                 return
         raise UnreadableDocument("another ingest works on the same document; run this one again")
-
-
-class _Teller:
-    """Adds up how far a run is; files count by their size, each a little more for being one."""
-
-    def __init__(self, weights: Mapping[str, int], tell: Tell) -> None:
-        self._weights = {name: weight + 1_000 for name, weight in weights.items()}
-        self._all = sum(self._weights.values())
-        self._tell = tell
-        self._finished = 0
-        self._begun: dict[str, float] = {}
-        self._done = self._passages = 0
-
-    def written(self, name: str, count: int, *, of: int) -> None:
-        """So many passages of a document that has `of`."""
-        self._passages += count
-        self._begun[name] = min(self._begun.get(name, 0.0) + count / of, 1.0)
-        self._say(name)
-
-    def done(self, name: str) -> None:
-        """The file is done with."""
-        self._begun.pop(name, None)
-        self._finished += self._weights[name]
-        self._done += 1
-        self._say(name)
-
-    def _say(self, name: str) -> None:
-        begun = sum(self._weights[each] * share for each, share in self._begun.items())
-        share = (self._finished + begun) / self._all
-        total = len(self._weights)
-        self._tell(Progress(done=self._done, total=total, passages=self._passages, share=share, path=name))
 
 
 async def _bytes_of(files: Sequence[FoundFile]) -> dict[str, int]:

@@ -15,7 +15,8 @@ from redis.asyncio import Redis
 
 from bot.errors import EmbeddingUnavailable, StoreUnavailable
 from bot.knowledge.files import document_name
-from bot.knowledge.ingest import EMBED_BATCH, IN_HAND, Ingest, Progress
+from bot.knowledge.ingest import EMBED_BATCH, IN_HAND, Ingest
+from bot.knowledge.progress import Progress
 from bot.llm.embed import BuiltinEmbedder
 from bot.message import Language
 from bot.store import keys
@@ -222,11 +223,13 @@ async def test_unprintable_file_names_are_reported(ingest: Ingest, folder: Path)
 
 
 class Watched:
-    """An embedder that counts its texts and, from the nth call on, fails or never returns."""
+    """An embedder that counts how often it is asked and, from the nth call on, fails or never returns."""
 
-    def __init__(self, embedder: BuiltinEmbedder, *, after: int = 1_000_000, error: Exception | None = None) -> None:
-        self._embedder, self._left, self._error = embedder, after, error
-        self.texts = self.calls = 0
+    def __init__(
+        self, embedder: BuiltinEmbedder, *, after: int = 1_000_000, error: Exception | None = None, faulty: str = "\0"
+    ) -> None:
+        self._embedder, self._left, self._error, self._faulty = embedder, after, error, faulty
+        self.calls = 0
         self.stuck = asyncio.Semaphore(0)
 
     @property
@@ -243,12 +246,13 @@ class Watched:
         """As the real one, a few times."""
         self.calls += 1
         self._left -= 1
+        if any(self._faulty in text for text in texts):
+            raise ZeroDivisionError
         if self._left < 0 and self._error is not None:
             raise self._error
         if self._left < 0:
             self.stuck.release()
             await asyncio.Event().wait()
-        self.texts += len(texts)
         return await self._embedder.embed(texts)
 
 
@@ -281,16 +285,16 @@ async def test_an_ingest_broken_off_shows_readers_nothing_and_goes_on_where_it_s
     assert all("apple" in text for text in await answers(passages, "apple or pear number 3"))
     assert await client.exists(f"{KB}:ingest") == 0
 
-    watched = Watched(embedder)
-    await Ingest(passages, watched).sync([folder])
+    told: list[Progress] = []
+    await ingest.sync([folder], progress=told.append)
 
-    assert watched.texts == 40 - 2 * EMBED_BATCH
+    assert told[-1].passages == 40 - 2 * EMBED_BATCH
     assert all("pear" in text for text in await answers(passages, "apple or pear number 3"))
     assert len(await passage_keys(client)) == 40
 
 
 async def test_a_killed_ingest_goes_on_where_it_stopped(
-    passages: Passages, embedder: BuiltinEmbedder, folder: Path, client: Redis, redis_url: str
+    ingest: Ingest, passages: Passages, folder: Path, client: Redis, redis_url: str
 ) -> None:
     """After kill -9 what was written is not made again, and in the end every document is there, whole."""
     for name in ("a", "b"):
@@ -304,10 +308,10 @@ async def test_a_killed_ingest_goes_on_where_it_stopped(
     assert 0 < written < 100
     await client.delete(f"{KB}:ingest")  # the lock of the dead runs out by itself, half a minute later
 
-    watched = Watched(embedder)
-    summary = await Ingest(passages, watched).sync([folder])
+    told: list[Progress] = []
+    summary = await ingest.sync([folder], progress=told.append)
 
-    assert watched.texts == 100 - written
+    assert told[-1].passages == 100 - written
     assert len(summary.added) + len(summary.unchanged) == 22
     assert len(await passage_keys(client)) == 100
     assert await passages.epoch() == 22
@@ -366,6 +370,30 @@ async def test_an_embedder_that_is_away_fails_the_document_alone(
 
     assert summary.failed == [(document_name(folder / "a.md"), "no connection")]
     assert (await Ingest(passages, embedder).sync([folder])).added == [document_name(folder / "a.md")]
+
+
+async def test_half_a_surrogate_pair_stops_nothing(ingest: Ingest, passages: Passages, folder: Path) -> None:
+    """JSON can spell what UTF-8 cannot: it is read with a question mark in its place."""
+    (folder / "a.json").write_text(r'{"note": "the vault \ud83d opens at noon"}')
+
+    summary = await ingest.sync([folder])
+
+    assert summary.failed == []
+    assert await answers(passages, "When does the vault open?") == ["note: the vault ? opens at noon"]
+
+
+async def test_a_fault_of_ours_costs_one_document(
+    passages: Passages, embedder: BuiltinEmbedder, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged with its traceback and reported; the others go in."""
+    for name in ("a", "b"):
+        (folder / f"{name}.md").write_text(f"Text of {name}.")
+
+    summary = await Ingest(passages, Watched(embedder, faulty="Text of a.")).sync([folder])
+
+    assert summary.failed == [(document_name(folder / "a.md"), "a fault of ours, see the log")]
+    assert summary.added == [document_name(folder / "b.md")]
+    assert "ZeroDivisionError" in caplog.text
 
 
 async def test_two_ingests_at_once_end_as_one(

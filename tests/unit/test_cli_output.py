@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot import cli_output
 from bot.cli_output import PACE_WINDOW, Pace, progress_bar, progress_text
-from bot.knowledge.ingest import Progress
+from bot.knowledge.progress import Progress
 
 
 def at(share: float, passages: int, *, done: int = 1) -> Progress:
@@ -34,14 +33,11 @@ def test_before_anything_happened_nothing_is_promised() -> None:
     assert progress_text(at(0.0, 0, done=0), pace) == "0/10 documents, 0 passages"
 
 
-def test_without_a_terminal_it_is_told_in_lines(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_a_terminal_it_is_told_in_lines(capsys: pytest.CaptureFixture[str]) -> None:
     """Now and then one, plain, on standard error."""
     seconds = iter([0.0, 0.0, 1.0, 11.0, 12.0, 22.0])
-    monkeypatch.setattr(cli_output.time, "monotonic", lambda: next(seconds))
 
-    with progress_bar() as show:
+    with progress_bar(lambda: next(seconds)) as show:
         for part in range(1, 5):
             show(at(part / 4, part * 10, done=part))
 
