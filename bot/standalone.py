@@ -141,7 +141,9 @@ _LEANS_EN = _any(
     r"what if not|why not|not|another|any (?:other|more)|other|others|even|only|just|ok|okay|yes|no)\b(?!\s?[-/])",
     r"^\W*how come\W*$|\bany others?\b|^\W*(?:which|what) ones?\b|^\W*(?:which|what) is (?:the )?\w+(?:er|est)\W*$|"
     r"^\W*(?:show|give) me (?:\w+ )?examples?\W*$|\bmore (?:specific|precise)\b|\b(?:simpler|other) words\b",
-    r"\bones?\s*(?:[?.!,]|$)|\bthe (?:first|second|third|fourth|last|other|next|previous) (?:one|two|option|point|step|"
+    r"\bones?\s*(?:[?.!,]|$)|\bthe \w+ ones?\b(?! (?:of|who|which|that|with|in|on)\b)|"
+    r"\ba \w+er (?:way|option|method)\W*$|"
+    r"\bthe (?:first|second|third|fourth|last|other|next|previous) (?:one|two|option|point|step|"
     r"part|answer|question|message|link|document|paragraph|sentence|item|method|way)s?\b|\bthe others?\b",
     r"\b(?:previous|last|first|earlier) (?:answers?|repl(?:y|ies)|responses?|conversations?|discussions?|chats?|"
     r"questions?|messages?)\b|\byour (?:answer|reply|response|message|explanation|list)s?\b",
@@ -156,7 +158,7 @@ _LEANS_ZH = _any(
     r"[它她他这那此其]|该(?:产品|公司|服务|功能|政策|文件|项目|账户|业务|员工|部门|银行|系统|规定|问题|方法|活动|卡|计划|费用|协议|条款)",
     r"上面|上述|前面|后面|下面|(?<![可得])以[上下]|前者|后者|刚才|刚刚|刚说|刚问|上一|前一个|后一个|下一步|同上|如上|上文",
     r"(?:^|[,，。\s你我])之前|之前(?:说|提|问|讲|的|那)|先前|刚(?:说|提|讲)",
-    r"第[一二三四五六七八九十\d]+(?:个|点|种|条|步|项|款|句)",
+    r"第[一二三四五六七八九十\d]+(?:个|点|种|条|步|项|款|句)|^\W*(?:能|可以|有没有|要)?(?:再)?(?:快|慢|早|晚|便宜|简单)一?[点些]",
     r"另外|另一|别的|同样|一样|还有(?:吗|呢|什么|哪|没)|还(?:需要|要|能|可以|会|应)|也|再(?:说|讲|来|给|详细|具体|解释|问|举|帮|试)",
     r"详细(?:说|讲|一点|点|介绍一下$)|具体(?:点|一点|说|讲)|展开|举(?:个|一个)?例|换句话|换个|总结|概括|翻译|重复|复述",
     r"你(?:刚|说|提到|讲|告诉|推荐|列|指|意思|的(?:回答|答案|意思|话))|^\W*(?:是|啥|有)?什么意思\W*$|记得|记住",
