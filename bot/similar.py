@@ -21,8 +21,8 @@ from bot.standalone import fitness
 from bot.turn import AnswerKey, StoredAnswer
 
 NEAREST = 5
-"""Stored questions looked at; each costs the guard a third of a millisecond. Among 11,762 stored ones, many nearly alike
-(banking77), the nearest that it passes was the first in 81 % of the cases and among these in 95 %; 10 reach 97 %."""
+"""Stored questions looked at; each costs the guard a third of a millisecond. Among 11,762 stored ones, many nearly
+alike (banking77), the nearest that it passes was the first in 81 % of the cases and among these in 95 %; 10: 97 %."""
 
 RefusedBy = Literal["off", "fitness", "distance", "passages"] | Kind
 """Why an answer is not given: the configuration, the kind of question, too far, other passages, or the guard's kind."""
