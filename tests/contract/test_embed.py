@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from bot.errors import EmbeddingUnavailable
-from bot.llm.embed import BATCH, BUILTIN_MAX_CHARS, BuiltinEmbedder
+from bot.llm.embed import BATCH, BATCH_CHARS, BUILTIN_MAX_CHARS, BuiltinEmbedder
 from bot.llm.embed_remote import REMOTE_BATCH, OpenAiEmbedder
 from bot.ports import Embedder
 from tests.servers.openai import Hang, OpenAiServer, Status
@@ -148,16 +148,28 @@ async def test_the_loop_runs_on_while_it_computes(builtin: BuiltinEmbedder) -> N
     assert threads == {"embedder_0"}
 
 
-async def test_a_question_overtakes_a_long_ingest(builtin: BuiltinEmbedder) -> None:
-    """A text asked for while hundreds are being computed waits for a batch, not for all of them."""
-    ingest = asyncio.create_task(builtin.embed(["a passage about something " * 20] * 400), name="test - ingest")
-    await asyncio.sleep(0)
+async def test_a_question_goes_before_the_passages_that_wait(builtin: BuiltinEmbedder) -> None:
+    """It waits for the batch that is being computed, which is short, however many documents are being embedded."""
+    batches: list[list[str]] = []
+    encode = builtin._encoder.encode  # noqa: SLF001 - watched, not replaced
 
-    await builtin.embed(["a question"])
+    def watched(texts: list[str]) -> object:
+        batches.append(texts)
+        return encode(texts)
 
-    assert not ingest.done()
-    ingest.cancel()
-    await asyncio.gather(ingest, return_exceptions=True)
+    passage = "a passage about something " * 20
+    builtin._encoder.encode = watched  # noqa: SLF001 - as above
+    try:
+        ingest = [asyncio.create_task(builtin.embed([passage] * 12), name=f"test - {n}") for n in range(4)]
+        await asyncio.sleep(0)
+        await builtin.embed(["a question"])
+        at = batches.index(["a question"])
+        await asyncio.gather(*ingest)
+    finally:
+        builtin._encoder.encode = encode  # noqa: SLF001 - as above
+
+    assert at < len(batches) / 2, "a few may have been computed before it was asked"
+    assert {len(batch) for batch in batches if batch != ["a question"]} == {BATCH_CHARS // len(passage) + 1}
 
 
 async def test_cancelled_callers_leave_no_harm(builtin: BuiltinEmbedder) -> None:
