@@ -192,6 +192,14 @@ def test_the_tree_is_frozen() -> None:
 
 def test_the_environment_overrides_the_file() -> None:
     """Any key, lists as JSON, null as the word; the rest of the section stays."""
+@pytest.mark.parametrize(("written", "verify"), [("off", "off"), ("'off'", "off"), ("model", "model")])
+def test_a_bare_off_is_the_word(written: str, verify: str) -> None:
+    """YAML takes it for false; in the environment it is a word anyway."""
+    assert loaded(f"answers: {{verify: {written}}}").answers.verify == verify
+    assert loaded("", {"FRONTDESK_ANSWERS__VERIFY": written.strip("'")}).answers.verify == verify
+    assert "allowed off or model" in problems("answers: {verify: on}")[0]
+
+
     config = loaded(
         "server: {host: localhost, port: 1}\nredis: {url: redis://a}\nllm: {max_output_tokens: 5}",
         {
