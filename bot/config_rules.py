@@ -28,6 +28,7 @@ VARIABLES = {
 
 _SHAPES = {
     "TELEGRAM_BOT_TOKEN": (r"\d+:[\w-]+", "the token BotFather gave, such as 123456789:AA…"),
+    "TELEGRAM_WEBHOOK_SECRET": (r"[A-Za-z0-9_-]{1,256}", "up to 256 letters, digits, _ and -"),
     "SLACK_BOT_TOKEN": (r"(?!xapp-)\S+", "the bot token, which begins with xoxb- (found the app token)"),
     "SLACK_APP_TOKEN": (r"(?!xox)\S+", "the app-level token, which begins with xapp- (found a bot or user token)"),
     "REDIS_URL": (r"(rediss?|unix)://\S+", "an address that begins with redis://, rediss:// or unix://"),
@@ -60,12 +61,33 @@ def leave_out_providers(config: Config, secrets: Secrets, environ: Mapping[str, 
 
 def check_rules(config: Config, secrets: Secrets, failed: frozenset[str]) -> list[str]:
     """Problems between keys; a rule that rests on a key already found bad is passed over."""
-    rules = (_slack, _page, _embeddings, _providers, _bases)
+    rules = (_telegram, _slack, _page, _embeddings, _providers, _bases)
     return [problem for rule in rules for path, problem in rule(config, secrets) if not _rests_on(path, failed)]
 
 
 def _rests_on(path: str, failed: frozenset[str]) -> bool:
     return any(path == bad or path.startswith(f"{bad}.") or bad.startswith(f"{path}.") for bad in failed)
+
+
+def _telegram(config: Config, secrets: Secrets) -> Iterator[tuple[str, str]]:
+    if config.telegram.mode != "webhook" or secrets.telegram_bot_token is None:
+        return
+    if config.telegram.webhook_url is None:
+        yield (
+            "telegram.webhook_url",
+            (
+                "telegram.webhook_url: found nothing, allowed the public https address of this server, as "
+                "telegram.mode is webhook"
+            ),
+        )
+    if secrets.telegram_webhook_secret is None:
+        yield (
+            "telegram.mode",
+            (
+                "TELEGRAM_WEBHOOK_SECRET: found nothing, allowed a secret of your own (letters, digits, _ and -), as "
+                "telegram.mode is webhook"
+            ),
+        )
 
 
 def _slack(config: Config, secrets: Secrets) -> Iterator[tuple[str, str]]:

@@ -61,7 +61,7 @@ class Bot(Section):
 class Telegram(Section):
     """The Telegram side; on when TELEGRAM_BOT_TOKEN is set."""
 
-    mode: Annotated[Literal["polling", "webhook"], one_of("polling", later=("webhook",))] = "polling"
+    mode: Annotated[Literal["polling", "webhook"], one_of("polling", "webhook")] = "polling"
     api_url: Annotated[str, address("https", "http", slash=False)] = "https://api.telegram.org"
     webhook_url: Annotated[str | None, optional(address("https"))] = None
     outbound: RateText = Rate(30, _SECOND)
@@ -157,7 +157,7 @@ class Knowledge(Section):
     paths: tuple[FilePath, ...] = ()
     bases: tuple[Base, ...] = ()
     top_k: Annotated[int, whole(1, 50)] = 5
-    max_cosine_distance: Annotated[float, distance()] = 0.8
+    max_cosine_distance: Annotated[float, distance()] = 0.78
     redis_url: Annotated[SecretStr | None, optional(address("redis", "rediss", "unix", password=True))] = None
 
 

@@ -73,11 +73,21 @@ async def _open_telegram(
     from adapters.telegram.connect import telegram_bot
     from adapters.telegram.receive import TelegramReceiver
     from adapters.telegram.send import TelegramMessenger
+    from adapters.telegram.webhook import PATH, TelegramWebhook
 
     token = config.secrets.telegram_bot_token
     assert token is not None  # noqa: S101 - checked by the only caller
     bot = await stack.enter_async_context(telegram_bot(token=token.get_secret_value(), api_url=config.telegram.api_url))
     menus = {"": list(texts.commands("en").items()), "zh": list(texts.commands("zh").items())}
+    platforms.messengers["telegram"] = TelegramMessenger(bot)
+    if config.telegram.mode == "webhook":
+        url, secret = config.telegram.webhook_url, config.secrets.telegram_webhook_secret
+        assert url is not None  # noqa: S101 - a rule of the configuration
+        assert secret is not None  # noqa: S101 - likewise
+        webhook = TelegramWebhook(bot, gate, meter, url=url, secret=secret.get_secret_value(), commands=menus)
+        platforms.receivers["telegram"] = webhook
+        platforms.routes.append(Route(PATH, webhook.handle, methods=["POST"]))
+        return
     receiver: Receiver = TelegramReceiver(bot, gate, meter, commands=menus)
     if stores.server is None:
         # Others may serve on this Redis too, and Telegram lets only one poll. An embedded server has one owner.
@@ -85,7 +95,6 @@ async def _open_telegram(
         leader = RedisLeader(stores.scripts, task=f"telegram:{bot_id}", life=LEAD)
         receiver = LedReceiver(receiver, leader, name="telegram")
     platforms.receivers["telegram"] = receiver
-    platforms.messengers["telegram"] = TelegramMessenger(bot)
 
 
 async def _open_slack(config: Config, gate: Gate, meter: Meter, stack: AsyncExitStack, platforms: Platforms) -> None:

@@ -92,14 +92,18 @@ class TelegramReceiver:
     # --- one turn --------------------------------------------------------------------------------------------
 
     async def _introduce(self) -> Me:
-        """Learn who we are and make polling possible."""
+        """Learn who we are and make receiving possible."""
         async with asyncio.timeout(4 * ANSWER_S):
             user = await self._bot.get_me()
-            # Updates that waited for the webhook are kept: people wrote them.
-            await self._bot.delete_webhook(drop_pending_updates=False)
+            await self._listen()
             await self._show_commands()
         log.info("telegram: receiving as @%s", user.username)
         return Me(id=user.id, username=user.username or "")
+
+    async def _listen(self) -> None:
+        """Make this way of receiving the one that Telegram uses."""
+        # Updates that waited for the webhook are kept: people wrote them.
+        await self._bot.delete_webhook(drop_pending_updates=False)
 
     async def _show_commands(self) -> None:
         """Tell Telegram's clients our commands. Without it they still work, so a failure only costs a line."""

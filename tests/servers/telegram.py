@@ -22,6 +22,7 @@ from tests.servers.telegram_fault import Fault
 from tests.servers.telegram_methods import FloodLimit, Methods, Sent
 from tests.servers.telegram_queue import UpdateQueue
 from tests.servers.telegram_text import Refused
+from tests.servers.telegram_webhook import WebhookCalls
 
 BOT_ID = 424242
 TOKEN = f"{BOT_ID}:TEST-token-of-no-real-bot"
@@ -35,6 +36,7 @@ class TelegramServer:
         token: the only one taken.
         me: the bot as getMe describes it.
         calls: every call that reached the server, in order of arrival.
+        webhook: delivers updates while a webhook is set.
     """
 
     def __init__(self, token: str = TOKEN, username: str = USERNAME, *, first_update_id: int = 700_000_000) -> None:
@@ -43,6 +45,7 @@ class TelegramServer:
         self.calls: list[Call] = []
         self._queue = UpdateQueue(first_update_id)
         self._methods = Methods(self.me, self._queue)
+        self.webhook = WebhookCalls(self._queue)
         self._faults: dict[str, list[Fault]] = defaultdict(list)
         self._open: set[asyncio.Event] = set()
         self._runner: web.AppRunner | None = None
@@ -66,9 +69,11 @@ class TelegramServer:
         site = web.TCPSite(self._runner, "127.0.0.1", self._port)
         await site.start()
         self._port = self._runner.addresses[0][1]
+        self.webhook.start()
 
     async def stop(self) -> None:
         """Close every connection and the port; what was queued stays."""
+        await self.webhook.stop()
         self._queue.close()
         for hanging in self._open:
             hanging.set()

@@ -92,6 +92,7 @@ class Methods:
         self._table: dict[str, Callable[[Form], Awaitable[object]]] = {
             "getme": self._get_me,
             "getupdates": self._get_updates,
+            "setwebhook": self._set_webhook,
             "deletewebhook": self._delete_webhook,
             "getwebhookinfo": self._get_webhook_info,
             "sendmessage": self._send_message,
@@ -135,6 +136,17 @@ class Methods:
         self.queue.allow([str(kind) for kind in kinds] if isinstance(kinds, list) else None)
         limit = min(max(_integer(form, "limit") or 100, 1), 100)
         return await self.queue.take(_integer(form, "offset") or 0, limit, min(_integer(form, "timeout") or 0, 50))
+
+    async def _set_webhook(self, form: Form) -> object:
+        url, secret = form.get("url", ""), form.get("secret_token", "")
+        if not url.startswith("https://"):
+            raise bad_request("bad webhook: An HTTPS URL must be provided for webhook")
+        if not re.fullmatch(r"[A-Za-z0-9_-]{0,256}", secret):
+            raise bad_request("secret token contains unallowed characters")
+        kinds = _decoded(form, "allowed_updates")
+        self.queue.allow([str(kind) for kind in kinds] if isinstance(kinds, list) else None)
+        self.queue.webhook_url, self.queue.webhook_secret = url, secret
+        return True
 
     async def _delete_webhook(self, form: Form) -> object:
         self.queue.webhook_url = ""

@@ -22,6 +22,7 @@ class UpdateQueue:
     def __init__(self, first_id: int) -> None:
         self.next_id = first_id
         self.webhook_url = ""
+        self.webhook_secret = ""
         self._waiting: dict[int, Record] = {}
         self._again: dict[int, Record] = {}
         self._known: dict[int, Record] = {}
@@ -75,6 +76,11 @@ class UpdateQueue:
         for number in found:
             self._again.pop(number, None)
         return [self._known[number] for number in found]
+
+    def confirm(self, number: int) -> None:
+        """An update was taken by the webhook."""
+        self._waiting.pop(number, None)
+        self._again.pop(number, None)
 
     def close(self) -> None:
         """End a waiting poll, empty."""

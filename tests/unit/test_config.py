@@ -92,6 +92,19 @@ def test_every_key_of_the_shipped_file_has_a_comment_with_its_default() -> None:
     assert defaults.count("Default: ") + 2 * defaults.count("Defaults: ") == len(leaves) + 1  # + llm.providers itself
 
 
+def test_a_webhook_needs_an_address_and_a_secret() -> None:
+    """Only where Telegram is on, and without showing the secret."""
+    hook = "telegram: {mode: webhook}"
+
+    assert loaded(hook).telegram.mode == "webhook"
+    found = problems(hook, {"TELEGRAM_BOT_TOKEN": TELEGRAM})
+    assert [line.split(":")[0] for line in found] == ["telegram.webhook_url", "TELEGRAM_WEBHOOK_SECRET"]
+    bad = problems("", {"TELEGRAM_WEBHOOK_SECRET": "no blanks! please"})
+    assert bad == [
+        "TELEGRAM_WEBHOOK_SECRET: found a value that cannot be right, allowed up to 256 letters, digits, _ and -"
+    ]
+
+
 BASES = """
 knowledge:
   bases:
@@ -179,6 +192,14 @@ def test_a_section_without_keys_has_its_defaults() -> None:
     assert loaded("server:\n  # port: 9000\n").server.port == 8080
 
 
+@pytest.mark.parametrize(("written", "verify"), [("off", "off"), ("'off'", "off"), ("model", "model")])
+def test_a_bare_off_is_the_word(written: str, verify: str) -> None:
+    """YAML takes it for false; in the environment it is a word anyway."""
+    assert loaded(f"answers: {{verify: {written}}}").answers.verify == verify
+    assert loaded("", {"FRONTDESK_ANSWERS__VERIFY": written.strip("'")}).answers.verify == verify
+    assert "allowed off or model" in problems("answers: {verify: on}")[0]
+
+
 def test_the_tree_is_frozen() -> None:
     """Nobody changes the configuration under another's feet."""
     config = loaded()
@@ -192,14 +213,6 @@ def test_the_tree_is_frozen() -> None:
 
 def test_the_environment_overrides_the_file() -> None:
     """Any key, lists as JSON, null as the word; the rest of the section stays."""
-@pytest.mark.parametrize(("written", "verify"), [("off", "off"), ("'off'", "off"), ("model", "model")])
-def test_a_bare_off_is_the_word(written: str, verify: str) -> None:
-    """YAML takes it for false; in the environment it is a word anyway."""
-    assert loaded(f"answers: {{verify: {written}}}").answers.verify == verify
-    assert loaded("", {"FRONTDESK_ANSWERS__VERIFY": written.strip("'")}).answers.verify == verify
-    assert "allowed off or model" in problems("answers: {verify: on}")[0]
-
-
     config = loaded(
         "server: {host: localhost, port: 1}\nredis: {url: redis://a}\nllm: {max_output_tokens: 5}",
         {
@@ -307,7 +320,7 @@ def test_a_bad_variable_is_named(name: str, value: str, problem: str) -> None:
         ("limits: {messages: 10/minute}", r"limits\.messages: found \"10/minute\", allowed a list"),
         ("limits: {messages: [0/minute]}", r"limits\.messages\[0\]: found \"0/minute\", allowed a rate"),
         ("limits: {messages: [1/fortnight]}", r"limits\.messages\[0\]: found \"1/fortnight\", allowed a rate"),
-        ("telegram: {mode: webhook}", r"telegram\.mode: .*allowed polling \(webhook is not yet available\)"),
+        ("telegram: {mode: push}", r"telegram\.mode: .*allowed polling or webhook"),
         ("telegram: {outbound: null}", r"telegram\.outbound: found nothing, allowed a rate"),
         ("telegram: {api_url: api.telegram.org}", r"telegram\.api_url: found .*, allowed an address"),
         ("telegram: {api_url: 'http://h:p/'}", r"telegram\.api_url: found .*, allowed an address"),

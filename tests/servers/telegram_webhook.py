@@ -1,0 +1,69 @@
+"""Telegram's calls of a bot's webhook: one chat's updates in turn, each again until it is answered with 2xx."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from tests.servers.telegram_queue import Record, UpdateQueue
+
+AGAIN_S = 0.1
+
+
+class WebhookCalls:
+    """Delivers what waits in the queue while a webhook is set.
+
+    Attributes:
+        base: where the public address leads to in this test, as a reverse proxy would know; None: nowhere.
+        answers: status codes by update id, in the order of the calls; 0: no answer.
+    """
+
+    def __init__(self, queue: UpdateQueue) -> None:
+        self._queue = queue
+        self._task: asyncio.Task[None] | None = None
+        self.base: str | None = None
+        self.answers: dict[int, list[int]] = defaultdict(list)
+
+    def start(self) -> None:
+        """Begin to deliver."""
+        self._task = asyncio.create_task(self._run(), name="telegram - webhook")
+
+    async def stop(self) -> None:
+        """End."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as http:
+            while True:
+                lanes: dict[object, list[int]] = defaultdict(list)
+                if self._queue.webhook_url and self.base is not None:
+                    for number in self._queue.unconfirmed:
+                        lanes[_chat_of(self._queue.update(number))].append(number)
+                await asyncio.gather(*(self._call(http, lane[0]) for lane in lanes.values()))
+                await asyncio.sleep(0.01 if lanes else AGAIN_S)
+
+    async def _call(self, http: aiohttp.ClientSession, number: int) -> None:
+        url = f"{self.base}{urlsplit(self._queue.webhook_url).path}"
+        headers = {"X-Telegram-Bot-Api-Secret-Token": self._queue.webhook_secret}
+        try:
+            async with http.post(url, json=self._queue.update(number), headers=headers) as response:
+                status = response.status
+        except (aiohttp.ClientError, TimeoutError):
+            status = 0
+        self.answers[number].append(status)
+        if 200 <= status < 300:
+            self._queue.confirm(number)
+        else:
+            await asyncio.sleep(AGAIN_S)
+
+
+def _chat_of(update: Record) -> object:
+    for part in update.values():
+        if isinstance(part, dict) and isinstance(part.get("chat"), dict):
+            return part["chat"].get("id")
+    return None
