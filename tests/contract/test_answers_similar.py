@@ -11,6 +11,7 @@ from typing import Literal
 import pytest
 from redis.asyncio import Redis
 
+from bot.llm.quote import quote
 from bot.pipeline import Pipeline
 from bot.similar import scope_of_answers
 from bot.steps.answer import Answer
@@ -255,7 +256,7 @@ class Desk:
                 Similar(near=index, answers=answers, enabled=True, max_cosine_distance=0.4, verifier=None, meter=meter),
                 Answer(
                     model=self.model,
-                    quote=lambda *_: None,
+                    quote=quote,
                     answers=answers,
                     persona="",
                     name="Desk",

@@ -12,6 +12,7 @@ import pytest
 from bot.answers import Near
 from bot.evaluate import Judged, Pair, reuse_figures
 from bot.evaluate_reuse import judge_pairs
+from bot.llm.quote import quote
 from bot.pipeline import Pipeline
 from bot.ports import Completion, Found, ModelMessage
 from bot.similar import NEAREST, is_backed, key_of, refused_by, refused_pair, scope_of_answers
@@ -287,7 +288,7 @@ def desk(answers: FakeAnswers, knowledge: FakeKnowledge, model: FakeModel) -> Pi
             Similar(near=answers, answers=answers, enabled=True, max_cosine_distance=0.4, verifier=None, meter=meter),
             Answer(
                 model=model,
-                quote=lambda *_: None,
+                quote=quote,
                 answers=answers,
                 persona="",
                 name="Desk",
