@@ -21,6 +21,7 @@ _QUOTES = re.compile(r"""[“”„‟«»「」『』`´]|(?<!\d)"|(?<![^\W_])'
 """All but apostrophes within words and the marks of feet and inches."""
 _UNSEEN = re.compile("[\u00ad\u200b\u2060\ufeff\ufe0e\ufe0f]")
 _VARIANTS = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u2212": "-", "\u2010": "-", "\u2011": "-"})
+_PERHAPS_APART = re.compile("[^\x00-\x7f\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
 _KEPT_APART = {"<super>": "^", "<sub>": "_", "<fraction>": " ", "<circle>": " ", "<square>": " "}
 
 
@@ -47,14 +48,13 @@ def fold(text: str) -> str:
     10², and 11/2 of 1½.
     """
     text = _UNSEEN.sub("", text)
-    if not text.isascii():
-        text = "".join(_kept_apart(character) for character in text)
+    text = _PERHAPS_APART.sub(_kept_apart, text)
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).translate(_VARIANTS)
 
 
-def _kept_apart(character: str) -> str:
-    tag = unicodedata.decomposition(character).partition(" ")[0]
-    return _KEPT_APART.get(tag, "") + character
+def _kept_apart(match: re.Match[str]) -> str:
+    tag = unicodedata.decomposition(match[0]).partition(" ")[0]
+    return _KEPT_APART.get(tag, "") + match[0]
 
 
 def _spelled(text: str) -> str:

@@ -19,6 +19,7 @@ from bot.guard.table import words
 from bot.spelling import fold
 
 _HAN = "\u3400-\u9fff"
+_ACCENTED = re.compile("[\u00c0-\u024f\u1e00-\u1eff]")
 _PAUSE = re.compile(r"(?<=[不没否是对好])[\s,，、]+(?=\S)")
 _IS_HAN = re.compile(f"[{_HAN}]")
 _TOKEN = re.compile(
@@ -91,9 +92,7 @@ def simplified(text: str) -> str:
 
 def _plain_letters(text: str) -> str:
     """Without the accents of Latin letters: names are typed with and without them."""
-    return "".join(
-        character for character in unicodedata.normalize("NFD", text) if not unicodedata.combining(character)
-    )
+    return _ACCENTED.sub(lambda letter: unicodedata.normalize("NFD", letter[0])[0], text)
 
 
 def _quantities(text: str) -> str:
