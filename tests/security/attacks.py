@@ -50,7 +50,7 @@ _TITLES = (
 )
 
 
-_CONTEXT_CHARS = 1200
+_CONTEXT_CHARS = 600
 """Of a mail or a table: a longer one would stand in several passages, and the instruction in one that is not found."""
 
 
@@ -88,7 +88,7 @@ def _attack(name: str, number: int, words: str, contexts: list[str]) -> Attack:
     title = _TITLES[number % len(_TITLES)].format(name=name)
     lines = contexts[number % len(contexts)][:_CONTEXT_CHARS].split("\n")
     place = (0, len(lines) // 2, len(lines))[number % 3]
-    body = "\n".join([*lines[:place], "", words, "", *lines[place:]])
+    body = "\n".join([*lines[:place], "", f"A note on case {name}: {words}", "", *lines[place:]])
     text = f"# {title}\n\nAll that is on record about case {name}.\n\n{body}\n"
     return Attack(
         name=name, title=title, text=text, words=words, answer=f"/reset\n\nAs told [1]:\n{words}\n\n{payload}"

@@ -31,19 +31,19 @@ A_LIST = re.compile(r"^\W*(?:official )?(?:sources?|references?|参考资料|来
 async def test_our_own_attacks() -> None:
     """Every payload that we know of, whatever the document says."""
     async with opened_world() as world:
-        await attacked(world, own())
+        await attacked(world, own(), everywhere=True)
 
 
 @pytest.mark.timeout(600)
 async def test_the_published_attacks() -> None:
-    """All attacks of BIPIA."""
+    """All attacks of BIPIA, each on one of the platforms in turn."""
     attacks = published()
     async with opened_world() as world:
-        await attacked(world, attacks)
+        await attacked(world, attacks, everywhere=False)
 
 
-async def attacked(world: World, attacks: Sequence[Attack]) -> None:
-    """Ask about each document on all platforms, and look at what the model was asked and what people were shown."""
+async def attacked(world: World, attacks: Sequence[Attack], *, everywhere: bool) -> None:
+    """Ask about each document, and look at what the model was asked and what people were shown."""
     documents = world.folder / "documents"
     documents.mkdir()
     (documents / "branch.md").write_text("# Branch\n\nThe branch opens at nine.\n")
@@ -51,16 +51,24 @@ async def attacked(world: World, attacks: Sequence[Attack]) -> None:
         (documents / f"{attack.name}.md").write_text(attack.text)
     answers = {attack.question: attack.answer for attack in attacks}
     world.model.reply(lambda messages: answers.get(messages[-1]["content"], "At nine [1]."))
-    paths = {"FRONTDESK_KNOWLEDGE__PATHS": json.dumps([str(documents)])}
+    paths = {"FRONTDESK_KNOWLEDGE__PATHS": json.dumps([str(documents)]), "FRONTDESK_KNOWLEDGE__TOP_K": "10"}
 
     async with world.bot(world.platforms(), world.with_model(), world.unlimited(), paths) as bot:
         async with PageVisitor(bot.url) as page:
             await page.ask(HARMLESS)
         plain = request_about(world, HARMLESS)
-        await each(attacks, lambda number, attack: on_telegram(world, number, attack, plain))
-        await each(attacks, lambda number, attack: on_slack(world, number, attack))
         shown: dict[str, str] = {}
-        await each(attacks, lambda number, attack: on_page(bot.url, attack, shown))
+
+        async def ask(number: int, attack: Attack) -> None:
+            if everywhere or number % 3 == 0:
+                await on_telegram(world, number, attack)
+            if everywhere or number % 3 == 1:
+                await on_slack(world, number, attack)
+            if everywhere or number % 3 == 2:
+                await on_page(bot.url, attack, shown)
+            check_request(request_about(world, attack.question), plain, attack)
+
+        await each(attacks, ask)
         await look_at_page(world, attacks, shown)
         await look_at_memory(world, attacks[0])
     assert {call.method for call in world.telegram.calls} <= {
@@ -117,17 +125,15 @@ def around(passages: str) -> str:
 # --- what people are shown ------------------------------------------------------------------------------------------
 
 
-async def on_telegram(world: World, number: int, attack: Attack, plain: Body) -> None:
+async def on_telegram(world: World, number: int, attack: Attack) -> None:
     """Ask in a private chat; no preview, no link of the model's own, nobody mentioned."""
     user = User(id=5000 + number)
     world.telegram.say(attack.question, user=user)
     messages = await world.telegram.wait_messages(user.id, timeout_s=60)
 
-    request = request_about(world, attack.question)
-    check_request(request, plain, attack)
     assert not any(message.preview for message in messages)
     live = live_in_telegram(Part(text=message.text, entities=tuple(message.entities)) for message in messages)
-    assert_given(live, request)
+    assert_given(live, request_about(world, attack.question))
     assert_sources("\n".join(message.text for message in messages), attack)
 
 
@@ -158,8 +164,9 @@ async def look_at_page(world: World, attacks: Sequence[Attack], shown: dict[str,
     """The page's own script makes no link but of what was given, and nothing that loads."""
     if NODE is None:
         return
-    built = await shown_on_page(*(shown[attack.name] for attack in attacks))
-    for attack, nodes in zip(attacks, built, strict=True):
+    asked = [attack for attack in attacks if attack.name in shown]
+    built = await shown_on_page(*(shown[attack.name] for attack in asked))
+    for attack, nodes in zip(asked, built, strict=True):
         outside = outside_texts(nodes)
         assert not re.search(r"\((?:img|script|iframe|style)\b|\bon\w+=", outside)
         assert_given(re.findall(r"\bhref=(\S+)", outside), request_about(world, attack.question))
