@@ -131,19 +131,7 @@ class Quoted(NamedTuple):
 
     Attributes:
         markdown: quotes with the marks of their passages; empty if none is near enough.
-        near: numbers of passages that may help all the same, best first; empty if something is quoted.
-    """
-
-    markdown: str
-    near: tuple[int, ...] = ()
-
-
-class Quoted(NamedTuple):
-    """What passages say to a question by themselves.
-
-    Attributes:
-        markdown: quotes with the marks of their passages; empty if none is near enough.
-        near: numbers of passages that may help all the same, best first; empty if something is quoted.
+        near: numbers of passages that may help all the same, as they were found; empty if something is quoted.
     """
 
     markdown: str

@@ -54,8 +54,9 @@ _ENDING = re.compile(r"(?<=\w{4})(?:ing|ed|er|ly|ion|e)\Z")
 def quote(question: str, language: Language, passages: Sequence[Passage]) -> Quoted:
     """Up to `MAX_QUOTES` block quotes, each ending in the mark of its passage (`[1]`), or what may be near.
 
-    Passages in another language than the question are left out once one in its language is quoted or named: they
-    mostly say the same again. Brackets in a passage that look like marks are escaped.
+    The nearest are taken, in the order in which they were found. Passages in another language than the question are
+    left out once one in its language is near: they mostly say the same again. Brackets in a passage that look like
+    marks are escaped.
 
     Args:
         question: as searched for.
@@ -63,17 +64,20 @@ def quote(question: str, language: Language, passages: Sequence[Passage]) -> Quo
         passages: best first; marks number them from 1 in this order.
     """
     words = _words(question)
-    ranked = [
-        (_closeness(words, language, passage), number, passage) for number, passage in enumerate(passages, start=1)
-    ]
-    best = max((closeness for closeness, _, _ in ranked), default=0.0)
+    candidates = [(_closeness(words, language, passage), number) for number, passage in enumerate(passages, start=1)]
+    best = max((closeness for closeness, _ in candidates), default=0.0)
     enough = max(MIN_CLOSENESS if best >= MIN_CLOSENESS else NEAR_CLOSENESS, SECOND_BEST_SHARE * best)
-    chosen = [(number, passage) for closeness, number, passage in ranked if closeness >= enough]
-    chosen = [(number, passage) for number, passage in chosen if passage.language == language] or chosen
+    chosen = [candidate for candidate in candidates if candidate[0] >= enough]
+    # A copy in the asker's language is read more easily, though it may be a little farther.
+    ours = [candidate for candidate in candidates if passages[candidate[1] - 1].language == language]
+    own = [candidate for candidate in ours if candidate[0] >= enough]
+    own = own or [candidate for candidate in ours if candidate[0] >= NEAR_CLOSENESS]
+    most = MAX_QUOTES if best >= MIN_CLOSENESS else MAX_NEAR
+    nearest = sorted(own or chosen, key=lambda candidate: -candidate[0])[:most]
+    numbers = sorted(number for _, number in nearest)
     if best < MIN_CLOSENESS:
-        return Quoted("", tuple(number for number, _ in chosen[:MAX_NEAR]))
-    quotes = [_block_quote(_fitting(words, passage.text), number) for number, passage in chosen[:MAX_QUOTES]]
-    return Quoted("\n\n".join(quotes))
+        return Quoted("", tuple(numbers))
+    return Quoted("\n\n".join(_block_quote(_fitting(words, passages[n - 1].text), n) for n in numbers))
 
 
 def _words(text: str) -> frozenset[str]:

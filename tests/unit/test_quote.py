@@ -93,6 +93,22 @@ def test_a_copy_in_another_language_is_not_quoted_too() -> None:
     assert quoted("银行卡丢失怎么办？", both) == f"> {LOST_ZH} [2]"
 
 
+def test_a_copy_in_the_own_language_is_quoted_though_it_is_a_little_farther() -> None:
+    """The nearest is in another language; ours would only have been named."""
+    both = [passage(LOST_ZH, language="zh", distance=0.5), passage("Cover for a family.", distance=0.5)]
+
+    assert quoted("Does my wife get one?", both) == "> Cover for a family. [2]"
+
+
+def test_the_nearest_are_quoted_in_the_order_in_which_they_were_found() -> None:
+    """The ranking may put one first that holds fewer of the words."""
+    texts = ("Lose a card.", "Lose a card in winter.", "Lose a blue card in winter.")
+
+    text = quoted("lose blue card winter", [passage(text) for text in texts])
+
+    assert text == "> Lose a card in winter. [2]\n\n> Lose a blue card in winter. [3]"
+
+
 def test_two_near_passages_are_quoted_and_not_more() -> None:
     """In their order, each with its number, and the far one is left out."""
     passages = [passage("Lose your card 1."), passage("Weather.", distance=0.79)]
@@ -102,12 +118,12 @@ def test_two_near_passages_are_quoted_and_not_more() -> None:
 
 
 def test_what_is_not_near_enough_to_be_quoted_may_be_named() -> None:
-    """Best first as found, in the asker's language, three at most; nothing where all is far."""
+    """The three nearest, in the asker's language; nothing where all is far."""
     passages = [passage(LOST, distance=distance) for distance in (0.57, 0.9, 0.58, 0.59, 0.58)]
     passages.append(passage(LOST_ZH, language="zh", distance=0.65))
     question = "What does a new number from abroad mean for an order in winter?"
 
-    assert quote(question, "en", passages) == Quoted("", near=(1, 3, 4))
+    assert quote(question, "en", passages) == Quoted("", near=(1, 3, 5))
     assert quote(question, "en", passages[1:2]) == Quoted("")
 
 
