@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from bot.config import Config
 from bot.documents import check_base
+from bot.errors import ConfigError
 from bot.evaluate import Judged, Pair, Searched
 from bot.evaluate_reuse import judge_pairs
 from bot.language import language_of
@@ -40,12 +41,14 @@ async def reuse(config: Config, pairs: Sequence[Pair], base: str = MAIN) -> list
     """Of each pair, whether the answer to the one question is given to the other. No model is asked.
 
     Raises:
-        ConfigError: there is no such base.
+        ConfigError: there is no such base, or reuse is off.
         StartError: Redis cannot be reached or started.
         StoreUnavailable: it went away.
         EmbeddingUnavailable: no vectors now.
     """
     check_base(config, base)
+    if not config.answers.exact:
+        raise ConfigError(["answers.exact: found false, allowed true: with all reuse off there is nothing to measure"])
     async with open_stores(config, join=True) as stores:
         ingested = await stores.knowledge[base].documents()
         return await judge_pairs(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 
+from bot.verify import MAX_TOKENS
 from tests.process.conftest import World
 from tests.process.running import frontdesk
 from tests.servers.telegram_chat import User
 
 ASKED = "How do I reset my password?"
 REWORDED = "Please tell me how to reset my password"
+IN_DOUBT = "How do I recover my password?"
 YET_ANOTHER = "how can I reset the password?"
 PAIRS = [
     {"stored": ASKED, "asked": REWORDED, "same": True},
@@ -60,6 +62,24 @@ async def test_a_reworded_question_costs_no_model_call_until_a_source_changes(wo
         "Arr. [1]",
     ]
     assert calls == [1, 2, 3]
+
+
+async def test_in_doubt_the_model_is_asked_a_small_question_instead(world: World) -> None:
+    """Only where the operator wants it: two calls for two questions, the second with a few tokens."""
+    documents = world.folder / "documents"
+    documents.mkdir()
+    (documents / "password.md").write_text("# Passwords\n\nPress Reset to reset or recover your password.")
+    world.model.reply(lambda messages: "Yes." if "You compare" in messages[0]["content"] else "Press Reset. [1]")
+    paths = {"FRONTDESK_KNOWLEDGE__PATHS": json.dumps([str(documents)]), "FRONTDESK_ANSWERS__VERIFY": "model"}
+
+    async with world.bot(world.platforms(), world.with_model(), world.unlimited(), paths):
+        said = [await answer_to(world, question, user) for user, question in enumerate((ASKED, IN_DOUBT), 1)]
+
+    assert said[0] == said[1]
+    assert len(world.model.chats) == 2
+    small = world.model.chats[-1]
+    assert json.loads(small["messages"][-1]["content"]) == {"first": ASKED, "second": IN_DOUBT}
+    assert small.get("max_tokens", small.get("max_completion_tokens")) == MAX_TOKENS
 
 
 async def test_eval_reuse_judges_pairs_by_the_code_that_serves(world: World) -> None:
