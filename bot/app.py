@@ -44,7 +44,9 @@ from bot.platforms import Platforms, open_platforms
 from bot.policy import access_of, admins_of, base_of, own_voice, scope_of
 from bot.ports import Accepted, Gate, Messenger, Meter, Model
 from bot.steps.admit import Admit
+from bot.steps.afford import Afford
 from bot.steps.answer import Answer
+from bot.steps.charge import Charge
 from bot.steps.commands import CommandAct, Commands
 from bot.steps.confirm import Confirm
 from bot.steps.late import Late
@@ -105,6 +107,15 @@ def steps_of(config: Config, stores: Stores, model: Model | None, texts: Texts, 
             verifier=model if config.answers.verify == "model" else None,
             meter=meter,
         ),
+        Afford(
+            spending=stores.spending,
+            answers=stores.answers,
+            max_output_tokens=config.llm.max_output_tokens,
+            is_admin=is_admin,
+            asks_model=model is not None,
+            texts=texts,
+            meter=meter,
+        ),
         Answer(
             model=model,
             quote=quote,
@@ -114,6 +125,7 @@ def steps_of(config: Config, stores: Stores, model: Model | None, texts: Texts, 
             texts=texts,
             meter=meter,
         ),
+        Charge(spending=stores.spending),
         Remember(answers=stores.answers),
     )
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from bot.config_tree import Config, Limits, Secrets
+from bot.config_tree import Config, Secrets
 from bot.config_values import is_loopback
 
 VARIABLES = {
@@ -197,5 +197,3 @@ def notes_on(config: Config, secrets: Secrets) -> Iterator[str]:
             yield f"model provider {provider.name} is left out: {provider.api_key_env} is not set"
     if secrets.slack_bot_token is None and (secrets.slack_app_token or secrets.slack_signing_secret):
         yield "Slack is off: SLACK_BOT_TOKEN is not set"
-    if config.limits.tokens != Limits().tokens:
-        yield "limits.tokens is not counted yet: only limits.messages and limits.commands are"

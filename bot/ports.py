@@ -53,18 +53,10 @@ class Leader(Protocol):
         """How long a lead holds without renewal."""
 
     async def hold(self) -> bool:
-        """Become or remain the leader; False: another is.
-
-        Raises:
-            StoreUnavailable: nothing is certain.
-        """
+        """Become or remain the leader; False: another is."""
 
     async def leave(self) -> None:
-        """Let another lead at once.
-
-        Raises:
-            StoreUnavailable: the lead ends by itself.
-        """
+        """Let another lead at once."""
 
 
 # --- the inbox, as the worker sees it -------------------------------------------------------------------------
@@ -194,6 +186,16 @@ class Limiter(Protocol):
 
     async def decide(self, rule: str, person: PersonId, message: str, arrived_ms: int) -> Decision:
         """Decide about a message under the named rule (`messages`, `commands`, `refusals`, `apologies`)."""
+
+
+class Spending(Protocol):
+    """Never more than so many tokens of a person in any window."""
+
+    async def reserve(self, person: PersonId, message: str, arrived_ms: int, tokens: int) -> Decision:
+        """Reserve an estimate for a message."""
+
+    async def spent(self, person: PersonId, message: str, tokens: int) -> None:
+        """What it really took, in the place of the estimate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,7 @@ from bot.store.passages import Passages
 from bot.store.probe import probe
 from bot.store.scripts import Scripts
 from bot.store.shown import RedisShown
+from bot.store.spending import RedisSpending
 from bot.turn import MAIN
 
 REFUSALS = ((1, timedelta(hours=1)),)
@@ -68,6 +69,7 @@ class Stores:
     scripts: Scripts
     inbox: RedisInbox
     limiter: RedisLimiter
+    spending: RedisSpending
     forgetting: RedisForgetting
     answers: RedisAnswers
     near_answers: AnswersIndex
@@ -220,6 +222,7 @@ def _open(
             shown_ttl=config.answers.ttl,
         ),
         limiter=RedisLimiter(scripts, rules),
+        spending=RedisSpending(scripts, [(rate.count, rate.per) for rate in config.limits.tokens]),
         forgetting=RedisForgetting(
             redis,
             scripts,

@@ -183,6 +183,8 @@ class Turn:
         passages: best first; empty until retrieved.
         vector: of the question, as `Embedder` makes it; None until retrieved, or without an embedder.
         candidate: a stored answer of another epoch, good if the same passages are found again.
+        reserved: tokens of the model are reserved for this turn.
+        spent: tokens that its answer took, as the server counted; None if it did not say.
         draft: the answer, until it is remembered and becomes the reply.
         reply: what the person is told.
         silent: settled without a further word: a refusal after the first of its window.
@@ -208,6 +210,8 @@ class Turn:
     passages: tuple[Passage, ...] = ()
     vector: bytes | None = None
     candidate: StoredAnswer | None = None
+    reserved: bool = False
+    spent: int | None = None
     draft: StoredAnswer | None = None
     reply: Reply | None = None
     silent: bool = False

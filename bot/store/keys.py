@@ -84,6 +84,7 @@ MARK_MS = DEAD_MS + 24 * 3600 * 1000
 def limit(rule: str, person: PersonId) -> str:
     """ZSET message id → Unix ms, accepted messages within the longest window or an hour; TTL likewise.
 
+    `:tokens` HASH message id → tokens reserved or spent, of the rule `tokens`; TTL likewise.
     `:refused` HASH message id → `<retry_ms>`, below zero if the person was not told, and `until`; same TTL.
     """
     return f"{PREFIX}:limit:{rule}:{{{person}}}"

@@ -18,6 +18,7 @@ from bot.store.leader import RedisLeader
 from bot.store.limiter import RedisLimiter
 from bot.store.outbound import Bucket, Buckets, RedisOutbound
 from bot.store.scripts import Scripts
+from bot.store.spending import RedisSpending
 from bot.turn import AnswerKey, Exchange, StoredAnswer
 from tests.contract.samples import START_MS, claimed_by, conversation, inbox_on, incoming
 
@@ -90,6 +91,10 @@ async def _use_budgets(scripts: Scripts) -> None:
     limits = RedisLimiter(scripts, {"messages": [(1, timedelta(minutes=1))]})
     for number in range(2):
         await limits.decide("messages", HERE.person, str(number), START_MS)
+    spending = RedisSpending(scripts, [(10, timedelta(minutes=1))])
+    for number in range(2):
+        await spending.reserve(HERE.person, str(number), START_MS, 9)
+    await spending.spent(HERE.person, "0", 8)
     bucket = Bucket(rate=1, per=timedelta(minutes=1), burst=1)
     outbound = RedisOutbound(scripts, {"telegram": Buckets(bot=bucket, chat=bucket, group=bucket)})
     await outbound.take(HERE, group=True)

@@ -64,6 +64,24 @@ class FakeLimiter:
 
 
 @dataclass
+class FakeSpending:
+    """Remembers what was reserved and spent; refuses with the prepared decision."""
+
+    decision: Decision = field(default_factory=lambda: Decision(allowed=True))
+    reserved: list[int] = field(default_factory=list)
+    corrected: list[int] = field(default_factory=list)
+
+    async def reserve(self, person: PersonId, message: str, arrived_ms: int, tokens: int) -> Decision:
+        """The decision."""
+        self.reserved.append(tokens)
+        return self.decision
+
+    async def spent(self, person: PersonId, message: str, tokens: int) -> None:
+        """Remember."""
+        self.corrected.append(tokens)
+
+
+@dataclass
 class FakeKnowledge:
     """Finds the same passages for every question, and has the vectors of some."""
 
