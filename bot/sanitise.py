@@ -162,7 +162,9 @@ def _plainly(text: str) -> str:
         character = visible(html.unescape(match[0]))
         if character.isspace():
             return " "
-        return f"\\{character}" if character in ("&", "\\", "`") else character
+        if character == "`":
+            return _LONELY_TICK
+        return f"\\{character}" if character in ("&", "\\") else character
 
     return _WRITTEN_OTHERWISE.sub(replace, text)
 
@@ -177,11 +179,11 @@ _TOKEN = re.compile(
     | (?P<reference>(?<!\[\d)(?<!\[\d\d)(?<!\[\^\d)(?<!\[\^\d\d)\]  # `[name]: …` would make links elsewhere,
       |^(?![ ]{0,3}\[)[ \t>*+\-\d.)]*\[\^?\d{1,2}\])(?=:)           # `[1]: …` of our marks
     | <(?P<between>[A-Za-z][A-Za-z0-9+.-]{1,30}:[^\s<>]{0,2000})>
-    | (?P<tag><(?=[A-Za-z/!?]))
+    | (?P<tag><(?=[A-Za-z/!?]|[\w.!\#$%&'*+/=?^{|}~-]{1,64}@))
     | (?P<address>(?-x:"""
     + ADDRESS.pattern
     + r"""))
-    | (?P<call>(?<![A-Za-z0-9._%+-])@[A-Za-z]\w{1,63}|(?<![\w/<>.:~@-])/[A-Za-z][A-Za-z0-9_]{0,63}(?![\w/.]))
+    | (?P<call>(?<![A-Za-z0-9._%+-])@[A-Za-z]\w{1,63}|(?<![\w/<>.:~@-])/[A-Za-z][A-Za-z0-9_]{0,63}(?![\w/.]|://))
     """,
     re.MULTILINE | re.VERBOSE,
 )

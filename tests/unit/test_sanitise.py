@@ -55,6 +55,8 @@ def test_an_ordinary_answer_stays_as_it_is(answer: str) -> None:
         # HTML, entities, escapes
         ('<img src="https://evil.example/a">', '\\<img src="`https://evil.example/a`">'),
         ("&lt;b&gt; &amp;lt; a&nbsp;b", "\\<b> \\&lt; a b"),
+        ("<b@ana> <1@ana> 1 <2", "\\<b@ana> \\<1@ana> 1 <2"),
+        ("&#96; /forget", "\u02cb `/forget`"),
         ("&#104;ttps://evil.example", "`https://evil.example`"),
         (r"https:\/\/evil\.example", "`https://evil.example`"),
         # mentions and commands
