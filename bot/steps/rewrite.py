@@ -17,6 +17,7 @@ from datetime import timedelta
 
 from bot.errors import ModelUnavailable
 from bot.ports import Completion, Meter, Model, ModelMessage
+from bot.smalltalk import small_talk
 from bot.turn import Exchange, Turn
 from bot.visible import visible
 
@@ -55,8 +56,8 @@ class Rewrite:
         self._meter = meter
 
     async def __call__(self, turn: Turn) -> Turn:
-        """The turn with what it searches for, if that is not the question itself."""
-        if not turn.leans:
+        """The turn with what it searches for, if that is not the person's words. Thanks and the like mean no search."""
+        if not turn.leans or small_talk(turn.incoming.text) is not None:
             return turn
         written = await self._written_out(self._model, turn) if self._model is not None else None
         return replace(turn, sought=written or together(turn.history[-1].question, turn.incoming.text))

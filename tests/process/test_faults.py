@@ -87,13 +87,13 @@ async def test_a_socket_that_breaks_while_we_answer(world: World) -> None:
         again = await slack.sockets.deliver_event(event)
         answering.set()
         await slack.sockets.disconnect("refresh_requested", close=True)
-        slack.say("D1", "U1", "And a card?")
+        slack.say("D1", "U1", "How much is a debit card?")
         await slack.wait_until(lambda: len(slack.from_bot("D1")) >= 2, "both answers")
 
     assert again is not None
     assert [text_of(sent) for sent in slack.from_bot("D1")] == [
         "You asked: How much is a transfer?",
-        "You asked: And a card?",
+        "You asked: How much is a debit card?",
     ]
     assert len(world.model.chats) == 2
 

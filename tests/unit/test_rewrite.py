@@ -47,6 +47,14 @@ async def test_a_question_that_stands_alone_costs_no_call() -> None:
     assert knowledge.asked == ["How much is a transfer?"] * 2
 
 
+@pytest.mark.parametrize("words", ["Thanks!", "好的", "ok"])
+async def test_thanks_cost_no_call(words: str) -> None:
+    """They lean on what was said, and ask nothing."""
+    model = FakeModel("How?")
+
+    assert (await sought(model, leaning(words)), model.asked) == ("", [])
+
+
 async def test_a_follow_up_is_written_out_for_the_search_alone() -> None:
     """The search hears the model's question; the person's words stay what they are."""
     knowledge, meter = FakeKnowledge((passage(),)), FakeMeter()

@@ -38,6 +38,14 @@ def test_headings_and_lists_are_plain_and_calm() -> None:
     assert text_of("# Fees\n\n- one\n- two\n\n1. first\n2. second") == "Fees\n\n• one\n• two\n\n1. first\n2. second"
 
 
+def test_a_source_is_a_link_behind_its_mark() -> None:
+    """The mark stays text, the place leads to its document, brackets in its title show."""
+    (part,) = format_markdown("Yes. [1]\n\n- [1] [A \\[b\\] › p. 3](https://x.example/a%20%28b%29)\n- [2] Loans")
+
+    assert part.text == "Yes. [1]\n\n• [1] A [b] › p. 3\n• [2] Loans"
+    assert part.entities == ({"type": "text_link", "offset": 16, "length": 12, "url": "https://x.example/a%20%28b%29"},)
+
+
 @pytest.mark.parametrize(
     "markdown",
     [
