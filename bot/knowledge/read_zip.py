@@ -146,7 +146,7 @@ def parse_xml(data: bytes, row: Callable[[Element], None] | None = None) -> Elem
     parser.EntityDeclHandler = _entity
     try:
         parser.Parse(data, True)
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError) as error:  # the latter: an encoding that nobody knows
         raise UnreadableDocument("broken: its XML cannot be read") from error
     return builder.close()
 

@@ -61,11 +61,12 @@ def _answer(path: Path, name: str) -> dict[str, object]:
     except UnreadableDocument as error:
         return {"error": str(error)}
     except MemoryError:
-        return {"error": "reading it takes too much memory", "last": True}
+        pass  # what fills the memory hangs on the error: nothing can be said before it is gone
     except RecursionError:
         return {"error": "it is nested too deeply"}
     except Exception as error:  # noqa: BLE001  (a library met what it does not know: this document's end, no other's)
         return {"error": f"broken, or not what its name says ({type(error).__name__})"}
+    return {"error": "reading it takes too much memory", "last": True}
 
 
 def _send(out: BinaryIO, answer: dict[str, object]) -> None:

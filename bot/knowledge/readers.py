@@ -34,6 +34,7 @@ MEMORY_MB = 1024
 MAX_ANSWER_BYTES = 256 * 1024 * 1024
 """More than the longest text a reader may return (`bot.knowledge.read.MAX_CHARACTERS`), as JSON."""
 
+_CHUNK_BYTES = 1024 * 1024
 _LENGTH = struct.Struct(">Q")
 _START = "import sys; sys.path.append(sys.argv[1]); from bot.knowledge.reader import main; main(*sys.argv[2:])"
 _ROOT = str(Path(bot.__file__).resolve().parents[1])
@@ -53,7 +54,7 @@ class Reading:
 
 
 async def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal; works in a thread and holds little of it at a time.
+    """SHA-256 of a file, hexadecimal; works in a thread and holds a megabyte of it at a time.
 
     Raises:
         UnreadableDocument: see `bot.knowledge.read.opened`.
@@ -216,5 +217,8 @@ def _line(reason: object) -> str:
 
 
 def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
     with opened(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()

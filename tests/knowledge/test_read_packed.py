@@ -257,6 +257,8 @@ def test_xml_without_entities_may_have_a_document_type() -> None:
     assert parse_xml(b'<!DOCTYPE a SYSTEM "http://nowhere.example/a.dtd"><a>&lt;</a>').text == "<"
     with pytest.raises(UnreadableDocument, match="cannot be read"):
         parse_xml(b"<!DOCTYPE a><a>&b;</a>")
+    with pytest.raises(UnreadableDocument, match="cannot be read"):
+        parse_xml(b'<?xml version="1.0" encoding="no-such"?><a/>')
 
 
 def _with(content: bytes, members: dict[str, str]) -> bytes:
