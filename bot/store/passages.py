@@ -18,7 +18,6 @@ from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
 
 from bot.errors import EmbeddingUnavailable, StoreUnavailable
 from bot.knowledge.document import DocumentRecord, NewPassage
@@ -27,7 +26,7 @@ from bot.message import Language
 from bot.ports import Embedder, Found
 from bot.store import keys
 from bot.store.client import translated
-from bot.store.passages_index import Command, Kind, Row, is_missing_index, rows
+from bot.store.passages_index import Kind, Row, ask
 from bot.store.passages_lock import ingest_lock
 from bot.store.passages_move import embed_anew
 from bot.store.passages_rank import best, merged
@@ -116,30 +115,30 @@ class Passages:
         count = max(CANDIDATES, CANDIDATES_PER_PASSAGE * k)
         vectors: dict[str, bytes | None] = {}
         state = self._state if self._state is not None and self._state.serving else await self._read_state()
-        nearest: Sequence[Row] = ()
-        sharing: Sequence[Row] = ()
         for _ in range(SEARCH_ATTEMPTS):
             serving = state.serving
             if serving is None:
                 return Found(passages=(), epoch=state.epoch)
             if serving.embedder not in vectors:
                 vectors[serving.embedder] = await self._vector(question, serving)
-            commands = self._searches(serving, vectors[serving.embedder], tokens, count)
-            epoch, nearest, sharing, whole = await self._ask(commands)
-            if whole and epoch == state.epoch:
+            vector, index = vectors[serving.embedder], self._served.index(serving)
+            nearest = index.nearest(vector, count) if vector is not None else None
+            sharing = index.sharing(tokens, count) if tokens else None
+            found = await ask(self._redis, self._served.epoch_key, nearest, sharing)
+            if found.whole and found.epoch == state.epoch:
                 break
             # Something changed, before the search or while it ran: what was found may be of neither state.
             before, state = state, await self._read_state()
-            if state.epoch == epoch and state.serving == serving and (whole or state == before):
+            if state.epoch == found.epoch and state.serving == serving and (found.whole or state == before):
                 break
         passages = best(
-            merged(self._visible(nearest, state), self._visible(sharing, state)),
+            merged(self._visible(found.nearest, state), self._visible(found.sharing, state)),
             question_tokens=tokens,
             language=language,
             max_cosine_distance=self._max_cosine_distance,
             k=k,
         )
-        return Found(passages=passages, epoch=epoch, vector=vectors.get(self._embedder.name))
+        return Found(passages=passages, epoch=found.epoch, vector=vectors.get(self._embedder.name))
 
     async def epoch(self) -> int:
         """How often any document has changed; 0 for a knowledge base that never had one."""
@@ -158,36 +157,6 @@ class Passages:
         except EmbeddingUnavailable as error:
             log.warning("searching by words alone: %s", error)
             return None
-
-    def _searches(
-        self, serving: Serving, vector: bytes | None, tokens: Sequence[str], count: int
-    ) -> tuple[Command | None, ...]:
-        index = self._served.index(serving)
-        nearest = index.nearest(vector, count) if vector is not None else None
-        return nearest, index.sharing(tokens, count) if tokens else None
-
-    async def _ask(self, commands: Sequence[Command | None]) -> tuple[int, list[Row], list[Row], bool]:
-        """Epoch first, then the searches, in one round trip: a change in between makes the epoch too old, not too new.
-
-        No transaction: searches inside one are refused by some deployments. The last element is False if an index was
-        not there.
-        """
-        pipeline = self._redis.pipeline(transaction=False)
-        pipeline.get(self._served.epoch_key)
-        for command in commands:
-            if command is not None:
-                pipeline.execute_command(*command)
-        whole = True
-        with translated("search the passages"):
-            replies = await pipeline.execute(raise_on_error=False)
-            for reply in replies:
-                if isinstance(reply, Exception):
-                    if not (isinstance(reply, ResponseError) and is_missing_index(reply)):
-                        raise reply
-                    whole = False
-        found = iter(replies[1:])
-        nearest, sharing = (_rows_or_none(next(found)) if command is not None else [] for command in commands)
-        return int(replies[0] or 0), nearest, sharing, whole
 
     async def _read_state(self) -> State:
         self._state = await self._served.state()
@@ -384,11 +353,6 @@ class Passages:
 
 def _text(name: bytes | str) -> str:
     return name.decode() if isinstance(name, bytes) else name
-
-
-def _rows_or_none(reply: object) -> list[Row]:
-    """The rows; none if there is no index yet, which `_ask` lets pass."""
-    return [] if isinstance(reply, Exception) else rows(reply)
 
 
 def _fields(path: str, record: DocumentRecord, passage: NewPassage) -> dict[HashValue, HashValue]:
