@@ -13,8 +13,10 @@ from bot.guard.english_frames import reworded
 from bot.guard.english_heads import AUXILIARIES, head, stripped
 from bot.guard.english_words import (
     ABOUT,
+    CHARGES,
     COMPOUND_HEADS,
     DROPPED,
+    FEE_FOR,
     FIND_FIRST,
     KEEP_ING_AFTER,
     NOT_PLURAL,
@@ -54,7 +56,6 @@ _CAPITALISED = re.compile(r"(?<=[a-z,;:)] )[A-Z]\w*s\b|\b[A-Z]{2,}S\b")
 _DAYS = frozenset(f"{day}days" for day in ("mon", "tues", "wednes", "thurs", "fri", "satur", "sun"))
 _VOWEL = re.compile("[aeiouy]")
 _SENTENCE_END = re.compile(r"[.!?;]+\s+(?=\S)")
-_CHARGES = ("fee", "charge", "cost", "price")
 _PAUSE = re.compile(r"^(no|yes|not)\s*,")
 
 
@@ -75,9 +76,16 @@ def english_form(question: str) -> Form:
     words, owners = _owners(_spelled(tokens, names))
     mode, words = _passive(asks, mode, words)
     words = _ordered(asks, _about(words))
-    if asks == "price" and len(words) > 1 and words[-1] in _CHARGES:
+    if asks == "price" and _is_fee_for_it(words):
         words = words[:-1]
     return Form(asks=asks, mode=mode, words=tuple(words), owners=owners)
+
+
+def _is_fee_for_it(words: list[str]) -> bool:
+    """Whether the fee at the end is the price of what stands before it."""
+    if len(words) < 2 or words[-1] not in CHARGES:
+        return False
+    return words[-2] in FEE_FOR or words[-2].endswith(("tion", "ment")) or (len(words) > 2 and words[0] in VERBS)
 
 
 def _names(question: str) -> frozenset[str]:

@@ -70,6 +70,17 @@ _TABLE: tuple[tuple[str, str], ...] = (
         "do you ",
     ),
     (r"^what should i do if i (?:want|need|would like|wish) to ", "how to "),
+    (r"^what (?:do|should|must|can) i (?:have to |need to )?do (?:in order )?to ", "how do i "),
+    (r"\b(if|when) ([\w' -]+?) gets (?=\w+ed\b|stolen\b|lost\b)", r"\1 \2 is "),
+    (r"\benrol ((?:my |a |the )?\w+) in ", r"register \1 for "),
+    (r"^who is responsible for <ing>", "who <verb>"),
+    (r"^who (?:has to|must|needs to) ", "who "),
+    (r"^what is the maximum number of ([\w -]+?) (?:that )?i can ", r"how many \1 can i "),
+    (rf"^is (?:the |a )?({_NOUN}) limited$", r"is there a limit on \1"),
+    (r"^how long does it take to process (?:a |an |the )?([\w -]+)$", r"how long does \1 take"),
+    (rf"^what (?:does|do) ({_NOUN}) not (cover|include)$", r"what is not \2ed by \1"),
+    (rf"^what (?:should|must) ((?:my|the|a) {_NOUN}) (bring|submit|prepare)\b", r"what must \1 \2"),
+    (rf"^what (?:does|do) ((?:my|the|a) {_NOUN}) (?:need|have) to (bring|submit|prepare)\b", r"what must \1 \2"),
     (
         r"^(?:explain|describe|outline|give me|show me|tell me) (?:the )?(?:process|steps|procedure|way|instructions) ",
         "steps ",
@@ -177,13 +188,17 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (r"^is there a fee for <ing>", r"is there a fee for <verb>"),
     (r"^(?:which|what) ([\w -]+?) are (?:there|on offer)$", r"which \1 do you offer"),
     # what it costs
-    (r"^how much (?:do|does|would|will) (?:you|it|they|the bank) charge (?:me )?(?:for|to) ", "what is the price of "),
-    (r"^what (?:do|does) (?:you|it) charge (?:me )?(?:for|to) ", "what is the price of "),
     (
-        (
-            r"^(?:what (?:is|are)|how (?:high|much) (?:is|are)) (?:the |your )?(?:fee|charge|cost|price)s? (?:for|of|"
-            r"to) "
-        ),
+        r"^how much (?:do|does|would|will) (?:you|it|they|the bank) charge (?:me )?(?:for|to) (.+)$",
+        r"how much is \1 fee",
+    ),
+    (r"^what (?:do|does) (?:you|it) charge (?:me )?(?:for|to) (.+)$", r"how much is \1 fee"),
+    (
+        r"^(?:what (?:is|are)|how (?:high|much) (?:is|are)) (?:the |your )?(?:fee|charge)s? (?:for|of|to) (.+)$",
+        r"how much is \1 fee",
+    ),
+    (
+        r"^(?:what (?:is|are)|how (?:high|much) (?:is|are)) (?:the |your )?(?:cost|price)s? (?:for|of|to) ",
         "what is the price of ",
     ),
     (r"^what is the price of (?:getting |obtaining |buying )?(?:a |an |the )?", "what is the price of "),

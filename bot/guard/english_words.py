@@ -87,6 +87,8 @@ exam: examination
 medicine: medication
 defective: faulty
 enrol: enroll
+enable: activate
+disable: deactivate
 enrolment: enrollment
 teammate: team-member
 collection: pickup
@@ -172,7 +174,7 @@ subscribe to newsletter: sign up for the newsletter | sign up for your newslette
 postpone: put off
 close down: shut down
 2fa: two factor authentification
-enable dark mode: switch to dark mode | use dark mode | activate dark mode
+enable dark mode: switch to dark mode | use dark mode
 remove: get rid of
 default setting: factory setting | factory settings
 double-sided: double sided | two-sided | two sided
@@ -236,7 +238,6 @@ ABOUT: tuple[tuple[str, str, frozenset[str]], ...] = (
     ("set", "open", frozenset({"account"})),
     ("end", "cancel", frozenset({"subscription", "membership"})),
     ("terminate", "cancel", frozenset({"subscription", "membership"})),
-    ("track", "track", frozenset({"parcel"})),
     ("shipping", "delivery", frozenset({"fee", "cost", "price", "charge"})),
     ("ship", "deliver", frozenset({"to", "you", "abroad"})),
     (
@@ -252,7 +253,7 @@ ABOUT: tuple[tuple[str, str, frozenset[str]], ...] = (
     ("position", "job", frozenset({"apply"})),
     ("stop", "cancel", frozenset({"subscription", "membership"})),
     ("swap", "exchange", frozenset({"item", "size"})),
-    ("another", "different", frozenset({"size", "color", "date", "time", "model"})),
+    ("another", "different", frozenset({"size", "color", "date", "time", "model", "branch", "location"})),
     ("generate", "create", frozenset({"key", "token", "link", "certificate"})),
     ("recover", "restore", frozenset({"file", "deleted", "photo", "message", "data"})),
     ("retrieve", "restore", frozenset({"file", "deleted", "photo", "message", "data"})),
@@ -261,7 +262,7 @@ ABOUT: tuple[tuple[str, str, frozenset[str]], ...] = (
     ("request", "get", _DOCUMENTS),
     ("order", "get", _DOCUMENTS),
     ("empty", "clear", frozenset({"cache", "trash", "bin", "cart"})),
-    ("activate", "enable", frozenset({"mode", "notification", "authentication", "2fa"})),
+    ("revert", "undo", frozenset({"commit", "change"})),
     ("use", "redeem", frozenset({"code", "coupon", "voucher"})),
     ("apply", "redeem", frozenset({"code", "coupon", "voucher"})),
     ("repeat", "retake", frozenset({"exam", "test"})),
@@ -319,6 +320,14 @@ NOT_PLURAL = words(
 )
 PASSIVE = {"accept": "accepted", "support": "supported", "offer": "offered", "store": "stored"}
 """`Which cards do you accept` asks what `Which cards are accepted` asks."""
+CHARGES = ("fee", "charge", "cost", "price")
+FEE_FOR = words(
+    """
+    delivery shipping ship transfer passport visa licence permit pass course lesson parking park entry admission renewal
+    withdrawal parcel appointment copy certificate membership storage locker
+    """
+)
+"""What the fee for it is what it costs: not so of shares or gold. Acts (`registration`, `replacement`) count too."""
 COMPOUND_HEADS = words(
     "fee discount limit password price copy deadline policy name date requirement size address language"
 )

@@ -22,17 +22,19 @@ def pairs(name: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_no_trap_is_reused(language: str) -> None:
+@pytest.mark.parametrize("written", ["", "fresh_", "later_"])
+def test_no_trap_is_reused(written: str, language: str) -> None:
     """Two questions that differ in one thing that matters are never the same, whichever was stored."""
-    traps = pairs(f"traps_{language}")
+    traps = pairs(f"{written}traps_{language}")
 
     assert [pair for pair in traps if judge(*pair).reuse or judge(*reversed(pair)).reuse] == []
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_paraphrases_are_often_reused(language: str) -> None:
+@pytest.mark.parametrize("written", ["", "fresh_", "later_"])
+def test_paraphrases_are_often_reused(written: str, language: str) -> None:
     """A guard that refuses everything would be right and useless."""
-    paraphrases = pairs(f"paraphrases_{language}")
+    paraphrases = pairs(f"{written}paraphrases_{language}")
 
     assert sum(judge(*pair).reuse for pair in paraphrases) >= MIN_HIT_RATE * len(paraphrases)
 
@@ -96,6 +98,29 @@ def test_a_refusal_says_what_differs(stored: str, asked: str, kind: str) -> None
         ("发票在哪里下载？", "在哪儿下载发票？"),
         ("借记卡和信用卡有什么区别？", "信用卡与借记卡有什么区别？"),
         ("周五图书馆几点关门？", "图书馆星期五几点关门？"),
+        ("Could you tell me where the office is?", "Where is the office located?"),
+        ("What are the opening hours of the library?", "When is the library open?"),
+        ("Is a visa required?", "Do I need a visa?"),
+        ("Is there a pool in the hotel?", "Does the hotel have a pool?"),
+        ("Can a booking be changed?", "Is it possible to change a booking?"),
+        ("Where do you store the data?", "Where is the data stored?"),
+        ("What time does the shop open?", "When does the shop open?"),
+        ("I want to cancel my flight, how?", "How do I cancel my flight?"),
+        ("I need help resetting the router", "How do I reset the router?"),
+        ("How long does the warranty last?", "How long is the warranty?"),
+        ("What is the deadline for the tax return?", "When is the tax return due?"),
+        ("Is smoking allowed on the balcony?", "Can I smoke on the balcony?"),
+        ("Who is entitled to the grant?", "Who is eligible for the grant?"),
+        ("皮鞋怎么保养？", "怎样保养皮鞋比较好？"),
+        ("贷款可以提前还吗？", "可以提前还贷款吗？"),
+        ("怎么把报告导出为PDF？", "如何将报告导出成PDF？"),
+        ("什么是公积金？", "公积金是什么？"),
+        ("有无早餐？", "提供早餐吗？"),
+        ("重置密码的方法", "密码怎么重置？"),
+        ("打完疫苗头晕怎么办？", "打完疫苗頭暈怎麼辦？"),
+        ("怎么在网上报税？", "如何网上报税？"),
+        ("包裹几天能送到？", "包裹多久送到？"),
+        ("哪里有厕所？", "洗手间在哪里？"),
         (
             "国际玉米小麦改良中心从甲基金会和乙委员会获得了资助。",
             "国际玉米小麦改良中心从乙委员会和甲基金会获得了资助。",
@@ -151,6 +176,43 @@ Can I pay from my card in Spain to one in France?|Can I pay from my card in Fran
 他告诉经理小王昨天在会上迟到了很久所以要扣钱。|经理告诉他小王昨天在会上迟到了很久所以要扣钱。
 国王约翰和彼得分别住在城堡的东边和西边。|国王彼得和约翰分别住在城堡的东边和西边。
 皖牌车可以进城吗？|滇牌车可以进城吗？
+What is the fee for gold?|How much is gold?
+What is the fee for shares?|How much are shares?
+What is the delivery time?|What is the delivery date?
+How is the data stored?|How do I store the data?
+Can my account be blocked?|Can I block my account?
+Can a payment be refused?|Can I refuse a payment?
+When is the library closed?|When do you close the library?
+What time is the exam?|On which day is the exam?
+By what time must I leave?|From what time can I leave?
+Until when can I pay?|Until when must I pay?
+How should I pay?|How can I pay?
+What can I bring?|What should I bring?
+Is a visa not required?|Do I need a visa?
+Is smoking not allowed outside?|Can I smoke outside?
+What does the policy not cover?|What does the policy cover?
+Does the building have a school?|Does the school have a building?
+Is support included in the licence?|Is the licence included in support?
+Who is eligible for the grant?|Who is ineligible for the grant?
+Do you offer free rooms?|Is there a free room?
+How do I stop the update?|How do I disable updates?
+Which rooms are available?|Which rooms do you offer?
+How do I enrol my child in the course?|How do I enrol in the course of my child?
+How many times is the bus cleaned?|How often is the bus cleaned?
+店家可以退吗？|可以退店家吗？
+居民可以投诉吗？|可以投诉居民吗？
+几点开始考试？|几号开始考试？
+手续费怎么算？|手续费怎么收？
+两年的年费多少？|年费多少？
+怎么还款？|怎么没还款？
+怎么办退休？|怎么办，退休了？
+手机收不到验证码怎么办？|验证码收不到手机怎么办？
+可以带几位客人吗？|可以带多少位客人？
+怎么把文件发给老师？|老师怎么把文件发给我？
+谁可以申请补贴？|谁可以取消补贴？
+怎么在手机上登录？|怎么在电脑上登录？
+需要提供什么材料？|你们提供什么材料？
+帮老师付费吗？|老师付费吗？
 """
 
 
