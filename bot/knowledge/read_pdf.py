@@ -27,6 +27,8 @@ _REPEATED: Final = 3
 """So many pages with the same first or last line make it a running head."""
 _TITLE_LETTERS: Final = 16
 """A running head says at least so much of a title, if it is as long."""
+_MIN_WIDTH: Final = 36
+"""Half-width characters; a page with no longer lines is a list, not wrapped text."""
 _FULL_LINE: Final = 0.7
 """A line this long, measured by the long ones of its page, goes on in the next one."""
 _MAX_CARRIED_CHARS: Final = 600
@@ -36,6 +38,9 @@ _NUMBERING = re.compile(r"(?i)\W*(chapter|section|part|appendix|第)?[\s\d.A-Z§
 _LIST_ITEM = re.compile(r"([-–•●▪◦*·‣]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s*\S|[（(]?[一二三四五六七八九十]+[、）)]")
 _SENTENCE_END = re.compile(r"[。！？；]|[.!?][\"')\]”’]*(?=\s|$)")
 _OPEN_URL = re.compile(r"https?:(//\S*[./_?=&-])?$")
+_LEADER = re.compile(r"(?:[.…·] ?){4,60}\s?(\d{1,4})\s*$")
+_MIN_ENTRIES: Final = 5
+_GOES_ON = re.compile(r"\s*([a-zß-ÿ]|[\u4e00-\u9fff])")
 _CJK = re.compile(r"[\u2e80-\u30ff\u3400-\u9fff\uac00-\ud7af\uff00-\uffef]")
 
 
@@ -77,6 +82,7 @@ def _pages(document: pypdfium2.PdfDocument) -> list[str]:
         pages.append(re.sub(r"[\x00-\x08\x0e-\x1f]", "", text.replace("\r\n", "\n").replace("\r", "\n")))
         if sum(map(len, pages)) > MAX_CHARACTERS:
             raise UnreadableDocument(f"more than {MAX_CHARACTERS:,} characters of text")
+    pages = ["" if _is_contents(page, len(pages)) else page for page in pages]
     return _without_running_heads(_without_hyphens(pages))
 
 
@@ -145,7 +151,7 @@ def _carried(parts: Sequence[Part]) -> list[Part]:
     carried = list(parts)
     for at in range(len(carried) - 1):
         here, following = carried[at], carried[at + 1]
-        open_end = not re.search(r"[。！？；：.!?:;|`\"”）)]$", here.text.rstrip())
+        open_end = not re.search(r"[。！？；：.!?:;|`\"”）)\d]$", here.text.rstrip()) and _GOES_ON.match(following.text)
         end = _SENTENCE_END.search(following.text.split("\n", 1)[0], 0, _MAX_CARRIED_CHARS)
         if here.headings == following.headings and here.spot != following.spot and open_end and end:
             rest = following.text[: end.end()].lstrip()
@@ -158,6 +164,18 @@ def _joined(first: str, second: str) -> str:
     """Two pieces of a sentence, with a blank between them unless they are written without, or of one address."""
     tight = (first and second and _CJK.match(first[-1]) and _CJK.match(second[0])) or _OPEN_URL.search(first)
     return first + ("" if tight else " ") + second
+
+
+def _is_contents(page: str, pages: int) -> bool:
+    """A table of contents: it repeats all headings and answers nothing.
+
+    Half of its lines end in dots and a number, and the numbers grow up to no more than there are pages: a list of
+    prices looks like it but for that.
+    """
+    lines = [line for line in page.split("\n") if line.strip()]
+    numbers = [int(match[1]) for line in lines if (match := _LEADER.search(line))]
+    many = len(numbers) >= _MIN_ENTRIES and len(numbers) >= len(lines) / 2
+    return many and numbers == sorted(numbers) and numbers[-1] <= pages
 
 
 def _without_hyphens(pages: list[str]) -> list[str]:
@@ -196,7 +214,7 @@ def _unwrapped(text: str) -> str:
     """Paragraphs on one line each: a full line goes on in the next one, unless a list item begins there."""
     lines = [line.strip() for line in text.split("\n")]
     lengths = sorted(_width(line) for line in lines if line)
-    full = lengths[int(len(lengths) * 0.9)] * _FULL_LINE if lengths else 0
+    longest = lengths[int(len(lengths) * 0.9)] if lengths else 0
     joined: list[str] = []
     wrapped = False
     for line in lines:
@@ -204,7 +222,8 @@ def _unwrapped(text: str) -> str:
             joined[-1] = _joined(joined[-1], line)
         elif line or (joined and joined[-1]):
             joined.append(line)
-        wrapped = _width(line) >= full > 0 and not (_width(line) < full / _FULL_LINE * 0.9 and _ends(line))
+        enough = max(_MIN_WIDTH, longest) * (0.9 if _ends(line) else _FULL_LINE)
+        wrapped = _width(line) >= enough and not _LEADER.search(line)
     return "\n".join(joined).strip("\n")
 
 

@@ -82,6 +82,19 @@ def test_running_heads_and_page_numbers_are_no_text() -> None:
     )
 
 
+def test_a_table_of_contents_is_left_out_and_a_list_of_prices_is_not() -> None:
+    """Both are lines of dots and numbers; the numbers of pages grow."""
+    names = ["Accounts", "Cards", "Loans", "Savings", "Transfers"]
+    contents = "\n".join(f"{name} . . . . . . . . {number}" for number, name in enumerate(names, start=1))
+    prices = "\n".join(f"{name} ........ {number}" for number, name in zip((5, 3, 2, 4, 1), names, strict=True))
+
+    assert sections("a.pdf", pdf([contents, prices, "Text.", "", "More."])) == (
+        ("p. 2", prices),
+        ("p. 3", "Text."),
+        ("p. 5", "More."),
+    )
+
+
 def test_a_real_pdf(shared_data: Path) -> None:
     """The Debian FAQ, set by TeX: blanks between words, cut words made whole, questions as places, pages to look at."""
     document = parse_content("faq.pdf", (shared_data / "kb-debian-faq" / "debian-faq.en.pdf").read_bytes())
