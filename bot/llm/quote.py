@@ -54,7 +54,7 @@ _ENDING = re.compile(r"(?<=\w{4})(?:ing|ed|er|ly|ion|e)\Z")
 def quote(question: str, language: Language, passages: Sequence[Passage]) -> Quoted:
     """Up to `MAX_QUOTES` block quotes, each ending in the mark of its passage (`[1]`), or what may be near.
 
-    The nearest are taken, in the order in which they were found. Passages in another language than the question are
+    They stand in the order in which they were found. Passages in another language than the question are
     left out once one in its language is near: they mostly say the same again. Brackets in a passage that look like
     marks are escaped.
 
@@ -73,8 +73,9 @@ def quote(question: str, language: Language, passages: Sequence[Passage]) -> Quo
     own = [candidate for candidate in ours if candidate[0] >= enough]
     own = own or [candidate for candidate in ours if candidate[0] >= NEAR_CLOSENESS]
     most = MAX_QUOTES if best >= MIN_CLOSENESS else MAX_NEAR
-    nearest = sorted(own or chosen, key=lambda candidate: -candidate[0])[:most]
-    numbers = sorted(number for _, number in nearest)
+    # What was found first, and of the others the nearest: two opinions on which is the right one.
+    first, others = (own or chosen)[:1], sorted((own or chosen)[1:], key=lambda candidate: -candidate[0])
+    numbers = sorted(number for _, number in [*first, *others[: most - 1]])
     if best < MIN_CLOSENESS:
         return Quoted("", tuple(numbers))
     return Quoted("\n\n".join(_block_quote(_fitting(words, passages[n - 1].text), n) for n in numbers))
