@@ -33,7 +33,10 @@ _FULL_LINE: Final = 0.7
 """A line this long, measured by the long ones of its page, goes on in the next one."""
 _MAX_CARRIED_CHARS: Final = 600
 """The rest of a sentence that is taken over from the next page; what is longer is no sentence."""
-_NO_TITLE = re.compile(r"(?i)microsoft |untitled|.*\.\w{2,4}$|.*\.(docx|xlsx|pptx)$|\W*$")
+_NO_TITLE = re.compile(
+    r"(?i)microsoft \w+ - .*|untitled.*|\S+\.\w{2,4}|.*\.(docx?|xlsx?|pptx?|pdf|html?|odt|rtf|tex)|\W*"
+)
+"""What programs put where a title belongs: names of files, and of themselves."""
 _NUMBERING = re.compile(r"(?i)\W*(chapter|section|part|appendix|第)?[\s\d.A-Z§()一二三四五六七八九十章节節、-]{0,12}")
 _LIST_ITEM = re.compile(r"([-–•●▪◦*·‣]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s*\S|[（(]?[一二三四五六七八九十]+[、）)]")
 _SENTENCE_END = re.compile(r"[。！？；]|[.!?][\"')\]”’]*(?=\s|$)")
@@ -93,7 +96,7 @@ def _bookmarks(document: pypdfium2.PdfDocument) -> list[_Bookmark]:
         destination = entry.get_dest()
         page = destination.get_index() if destination is not None else None
         title = " ".join(str(entry.get_title()).split())
-        if page is not None and title:
+        if page is not None and not _NO_TITLE.fullmatch(title):
             found.append(_Bookmark(page, entry.level + 1, title))
     return sorted(found, key=lambda one: one.page)
 

@@ -41,11 +41,22 @@ def test_pages_and_the_outline_of_a_pdf_are_its_places() -> None:
     )
 
 
-def test_a_pdf_without_outline_has_pages() -> None:
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("Microsoft Word - terms.docx", "terms"),
+        ("Microsoft Word - terms", "terms"),
+        ("untitled", "terms"),
+        ("final_v2.indd", "terms"),
+        ("", "terms"),
+        ("How to use Node.js", "How to use Node.js"),
+    ],
+)
+def test_a_pdf_without_outline_has_pages(title: str, shown: str) -> None:
     """And the name of its file, if its title is what a program put there."""
-    document = parse_content("terms.pdf", pdf(["One.", "Two."], title="Microsoft Word - terms.docx"))
+    document = parse_content("terms.pdf", pdf(["One.", "Two."], title=title))
 
-    assert (document.title, document.sections) == ("terms", (("p. 1", "One."), ("p. 2", "Two.")))
+    assert (document.title, document.sections) == (shown, (("p. 1", "One."), ("p. 2", "Two.")))
 
 
 def test_lines_of_a_pdf_become_sentences() -> None:
