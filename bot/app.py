@@ -78,18 +78,10 @@ log = logging.getLogger(__name__)
 def steps_of(config: Config, stores: Stores, model: Model | None, texts: Texts, meter: Meter) -> Sequence[Step]:
     """The pipeline. Read it from top to bottom: this is what happens to a message."""
     is_admin = admins_of(config)
-    reset = Reset(forgetting=stores.forgetting, is_admin=is_admin, texts=texts)
-    forget = Forget(forgetting=stores.forgetting, is_admin=is_admin, texts=texts)
-    table: dict[str, CommandAct] = {
-        "start": Start(name=config.bot.name, texts=texts),
-        "help": Help(is_admin=is_admin, texts=texts),
-        "reset": reset,
-        "forget": forget,
-        "source": Source(knowledge=stores.knowledge, texts=texts),
-        "dislike": Dislike(answers=stores.answers, shown=stores.shown, texts=texts),
-    }
     return (
-        Commands(table, limiter=stores.limiter, is_admin=is_admin, texts=texts, meter=meter),
+        Commands(
+            commands_of(config, stores, texts), limiter=stores.limiter, is_admin=is_admin, texts=texts, meter=meter
+        ),
         Admit(allowed=access_of(config), limiter=stores.limiter, texts=texts),
         Late(max_age=config.inbox.max_age, limiter=stores.limiter, texts=texts),
         Limit(limiter=stores.limiter, is_admin=is_admin, texts=texts, meter=meter),
@@ -128,6 +120,20 @@ def steps_of(config: Config, stores: Stores, model: Model | None, texts: Texts, 
         Charge(spending=stores.spending),
         Remember(answers=stores.answers),
     )
+
+
+def commands_of(config: Config, stores: Stores, texts: Texts) -> Mapping[str, CommandAct]:
+    """What people can tell the bot to do, by the word for it."""
+    is_admin = admins_of(config)
+    table: dict[str, CommandAct] = {
+        "start": Start(name=config.bot.name, texts=texts),
+        "help": Help(is_admin=is_admin, texts=texts),
+        "reset": Reset(forgetting=stores.forgetting, is_admin=is_admin, texts=texts),
+        "forget": Forget(forgetting=stores.forgetting, is_admin=is_admin, texts=texts),
+        "source": Source(knowledge=stores.knowledge, texts=texts),
+        "dislike": Dislike(answers=stores.answers, shown=stores.shown, texts=texts),
+    }
+    return table
 
 
 async def serve(config: Config, stop: asyncio.Event, announce: Callable[[str], None], role: Role = "all") -> None:

@@ -93,7 +93,7 @@ def keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 
 def chat_commands() -> set[str]:
-    """The names in the command table of `bot.app.steps_of`, the composition root."""
+    """The names in the command table of `bot.app.commands_of`, in the composition root."""
     tree = ast.parse(Path(app.__file__).read_text(encoding="utf-8"))
     tables = [
         node.value
