@@ -202,9 +202,7 @@ class Admins(Section):
 class Inbox(Section):
     """How messages wait."""
 
-    durability: Annotated[Literal["memory", "fsync", "replica"], one_of("memory", later=("fsync", "replica"))] = (
-        "memory"
-    )
+    durability: Annotated[Literal["memory", "fsync", "replica"], one_of("memory", "fsync", "replica")] = "memory"
     partitions: Annotated[int, whole(1, 1024)] = 1
     lease: Annotated[timedelta, duration("1s", "10m")] = timedelta(seconds=15)
     max_attempts: Annotated[int, whole(1, 100)] = 3

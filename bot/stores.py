@@ -33,7 +33,7 @@ from bot.store.limiter import RedisLimiter
 from bot.store.outbound import Bucket, Buckets, RedisOutbound
 from bot.store.page_box import RedisPageBox
 from bot.store.passages import Passages
-from bot.store.probe import probe
+from bot.store.probe import ServerFacts, check_durability, probe
 from bot.store.scripts import Scripts
 from bot.store.shown import RedisShown
 from bot.store.spending import RedisSpending
@@ -101,10 +101,11 @@ async def open_stores(
     """
     async with AsyncExitStack() as stack:
         server, url = await _reach(config, stack, join=join)
-        redis = await _client(url, stack)
+        redis, facts = await _client(url, stack)
+        check_durability(facts, config.inbox.durability, url)
         kb_redis = redis
         if config.knowledge.redis_url is not None:
-            kb_redis = await _client(config.knowledge.redis_url.get_secret_value(), stack)
+            kb_redis, _ = await _client(config.knowledge.redis_url.get_secret_value(), stack)
         waiting = connect_blocking(url, block=LISTEN)
         stack.push_async_callback(waiting.aclose)
         await fix_partitions(redis, config.inbox.partitions)
@@ -124,11 +125,10 @@ async def _reach(config: Config, stack: AsyncExitStack, *, join: bool) -> tuple[
     return server, server.url
 
 
-async def _client(url: str, stack: AsyncExitStack) -> Redis:
+async def _client(url: str, stack: AsyncExitStack) -> tuple[Redis, ServerFacts]:
     redis = connect(url)
     stack.push_async_callback(redis.aclose)
-    await probe(redis, url=url)
-    return redis
+    return redis, await probe(redis, url=url)
 
 
 class Embedders:
@@ -199,7 +199,7 @@ def _open(
     embedders: Embedders,
     lane: str,
 ) -> Stores:
-    scripts, kb_scripts = Scripts(redis), Scripts(kb_redis)
+    scripts, kb_scripts = Scripts(redis, durability=config.inbox.durability), Scripts(kb_redis)
     names = [MAIN, *(base.name for base in config.knowledge.bases)]
     rules: dict[str, Sequence[tuple[int, timedelta]]] = {
         "messages": [(rate.count, rate.per) for rate in config.limits.messages],

@@ -78,9 +78,11 @@ class Exchange:
 
         Raises:
             ValueError: not JSON.
-            KeyError: not the record of an exchange.
+            KeyError, TypeError: not the record of an exchange.
         """
         record = json.loads(text)
+        if not isinstance(record, dict):
+            raise TypeError("no record of an exchange")
         base = record.get("b", MAIN)
         return cls(
             question=record["q"],

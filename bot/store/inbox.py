@@ -22,7 +22,7 @@ from bot.ports import Accepted, Claimed, Delivery
 from bot.store import keys
 from bot.store.client import translated
 from bot.store.ledger import claimed_from, delivery_to_json
-from bot.store.scripts import Scripts, milliseconds
+from bot.store.scripts import Argument, Scripts, milliseconds
 from bot.turn import Exchange
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class RedisInbox:
             StoreUnavailable: nothing is certain; the platform must not be told that we have it.
         """
         conversation = incoming.conversation
-        answer = await self._scripts.run(
+        answer = await self._scripts.run_lasting(
             "put",
             [self._prefix(incoming)],
             conversation.id,
@@ -215,7 +215,7 @@ class RedisInbox:
         Raises:
             StoreUnavailable: it may have been written; write it again before sending.
         """
-        answer = await self._scripts.run(
+        answer = await self._run_ledger(
             "record",
             [self._prefix(claimed.incoming)],
             claimed.incoming.conversation.id,
@@ -250,7 +250,7 @@ class RedisInbox:
             StoreUnavailable: it may have been settled; settle again.
         """
         conversation = claimed.incoming.conversation
-        answer = await self._scripts.run(
+        answer = await self._run_ledger(
             "settle",
             [self._prefix(claimed.incoming)],
             conversation.id,
@@ -326,6 +326,12 @@ class RedisInbox:
             count, age_ms = cast("list[int]", answer)
             waiting, oldest_ms = waiting + count, max(oldest_ms, age_ms)
         return waiting, timedelta(milliseconds=oldest_ms)
+
+    async def _run_ledger(self, name: str, script_keys: Sequence[str], *arguments: Argument) -> object:
+        """What was shown to a person should outlive the server that noted it, where there is a second one."""
+        if self._scripts.durability == "replica":
+            return await self._scripts.run_lasting(name, script_keys, *arguments)
+        return await self._scripts.run(name, script_keys, *arguments)
 
     def _prefix(self, incoming: Incoming) -> str:
         return keys.inbox(keys.partition_of(incoming.conversation.id, self._partitions), self._lane)

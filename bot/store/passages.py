@@ -132,7 +132,7 @@ class Passages:
             if state.epoch == found.epoch and state.serving == serving and (found.whole or state == before):
                 break
         passages = best(
-            merged(self._visible(found.nearest, state), self._visible(found.sharing, state)),
+            merged(self._visible(found.nearest, state), self._visible(found.sharing, state), vector),
             question_tokens=tokens,
             language=language,
             max_cosine_distance=self._max_cosine_distance,
@@ -368,4 +368,5 @@ def _fields(path: str, record: DocumentRecord, passage: NewPassage) -> dict[Hash
         "language": passage.language,
         "words": passage.words,
         "embedding": passage.embedding,
+        "codes": passage.codes,
     }

@@ -33,7 +33,7 @@ GC_THRESHOLD_DEFAULT = 100
 AGGREGATE_TIMEOUT_MS = 3_000
 MOST_ROWS = 1_000_000
 """RediSearch's own bound for one reply."""
-RETURNED = ("path", "title", "place", "text", "language", "url")
+RETURNED = ("path", "title", "place", "text", "language", "url", "words", "codes")
 """What is shown or ranked; document, version and number stand in the key. Each field of 48 rows costs time twice."""
 
 HNSW_EDGES = 16
@@ -58,11 +58,13 @@ class Row:
         key: of its hash.
         fields: as asked for.
         score: BM25 (higher is better), 0 where the query had none.
+        codes: of its vectors, see `bot.knowledge.vectors`; empty if not asked for.
     """
 
     key: str
     fields: dict[str, str]
     score: float
+    codes: bytes = b""
 
 
 class PassageIndex:
@@ -281,6 +283,7 @@ def rows(reply: object) -> list[Row]:
             key=result.get(b"id", b"").decode(),
             fields=_fields(result.get(b"id", b"").decode(), result.get(b"extra_attributes") or {}),
             score=float(result.get(b"score", 0.0)),
+            codes=(result.get(b"extra_attributes") or {}).get(b"codes") or b"",
         )
         for result in reply[b"results"]
     ]
@@ -289,7 +292,7 @@ def rows(reply: object) -> list[Row]:
 def _fields(key: str, attributes: Mapping[bytes, bytes | None]) -> dict[str, str]:
     # A field that a foreign hash lacks comes as None from FT.AGGREGATE.
     present = {name: value for name, value in attributes.items() if value is not None}
-    fields = {name.decode(): value.decode("utf-8", "replace") for name, value in present.items()}
+    fields = {name.decode(): value.decode("utf-8", "replace") for name, value in present.items() if name != b"codes"}
     if ":p:" in key:
         _, fields["document"], fields["version"], fields["number"] = key.rsplit(":", 3)
     return fields

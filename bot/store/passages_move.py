@@ -11,12 +11,13 @@ from redis.asyncio import Redis
 
 from bot.knowledge.ingest import EMBED_BATCH, embedded_text
 from bot.knowledge.split import Piece
+from bot.knowledge.vectors import embedded
 from bot.ports import Embedder
 from bot.store.client import translated
 
 
 async def embed_anew(redis: Redis, embedder: Embedder, pairs: Sequence[tuple[str, str]]) -> None:
-    """Write a copy of each passage that differs in its vector alone.
+    """Write a copy of each passage that differs in its vectors alone.
 
     HGETALL and HSET of `EMBED_BATCH` passages at a time, a round trip each; keys without TTL. Broken off, some are
     written; twice is harmless.
@@ -38,13 +39,14 @@ async def embed_anew(redis: Redis, embedder: Embedder, pairs: Sequence[tuple[str
         with translated("read passages of another embedder"):
             found = await reading.execute()
         copies = [(ours, fields) for (_, ours), fields in zip(batch, found, strict=True) if fields]
-        vectors = await embedder.embed([_embedded_text(fields) for _, fields in copies])
+        vectors = await embedded(embedder, [_embedded_texts(fields) for _, fields in copies])
         writing = redis.pipeline(transaction=False)
-        for (ours, fields), vector in zip(copies, vectors, strict=True):
-            writing.hset(ours, mapping={**fields, b"embedding": vector})
+        for (ours, fields), (vector, codes) in zip(copies, vectors, strict=True):
+            writing.hset(ours, mapping={**fields, b"embedding": vector, b"codes": codes})
         with translated("write passages of another embedder"):
             await writing.execute()
 
 
-def _embedded_text(fields: dict[bytes, bytes]) -> str:
-    return embedded_text(fields[b"title"].decode(), Piece(fields[b"place"].decode(), fields[b"text"].decode()))
+def _embedded_texts(fields: dict[bytes, bytes]) -> tuple[str, str]:
+    title, place, text = (fields[name].decode() for name in (b"title", b"place", b"text"))
+    return embedded_text(title, Piece(place, text)), text

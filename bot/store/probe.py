@@ -35,7 +35,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from bot.errors import StartError
 from bot.store import keys
 from bot.store.client import redacted
-from bot.store.scripts import milliseconds, source
+from bot.store.scripts import Durability, milliseconds, source
 
 REQUIRED_VERSION = (8, 0)
 _REQUIRED = ".".join(map(str, REQUIRED_VERSION))
@@ -58,11 +58,13 @@ class ServerFacts:
         version: of Redis, `8.2.3`.
         maxmemory_bytes: 0 if there is no limit; at the limit writes are refused and the platforms keep the messages.
         persistent: it writes an append-only file; without, what was accepted is lost when the server is.
+        replicas: second servers connected to it.
     """
 
     version: str
     maxmemory_bytes: int
     persistent: bool
+    replicas: int
 
 
 async def probe(redis: Redis, *, url: str, loading_wait: timedelta = LOADING_WAIT) -> ServerFacts:
@@ -92,10 +94,28 @@ async def probe(redis: Redis, *, url: str, loading_wait: timedelta = LOADING_WAI
         version=str(facts["redis_version"]),
         maxmemory_bytes=int(str(facts.get("maxmemory", 0))),
         persistent=str(facts.get("aof_enabled", 0)) == "1",
+        replicas=int(str(facts.get("connected_slaves", 0))),
     )
     if not found.persistent:
         log.warning("Redis at %s writes no append-only file: messages it holds are lost when it stops", place)
     return found
+
+
+def check_durability(facts: ServerFacts, durability: Durability, place: str) -> None:
+    """Nothing, if the server can do what `inbox.durability` asks for.
+
+    Raises:
+        StartError: what is missing and what to do.
+    """
+    if durability == "fsync" and not facts.persistent:
+        raise StartError(
+            f"inbox.durability is fsync, but Redis at {redacted(place)} writes no append-only file: set appendonly yes"
+        )
+    if durability == "replica" and not facts.replicas:
+        raise StartError(
+            f"inbox.durability is replica, but no replica is connected to Redis at {redacted(place)}: start one, "
+            f"or set inbox.durability to memory or fsync"
+        )
 
 
 async def _reach(redis: Redis, place: str, loading_wait: timedelta) -> None:

@@ -10,11 +10,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from hashlib import sha1
 from importlib.resources import files
-from typing import cast
+from typing import Literal, cast
 
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
+from bot.errors import StoreUnavailable
 from bot.store.client import translated
 
 Argument = str | bytes | int
@@ -35,11 +36,25 @@ def source(name: str) -> str:
     return (LUA / "prelude.lua").read_text() + (LUA / f"{name}.lua").read_text()
 
 
-class Scripts:
-    """Runs scripts on one Redis. `now_ms` moves their clock; it is set by tests only."""
+Durability = Literal["memory", "fsync", "replica"]
+"""What "done" means for an act that must last: in the server's memory, on its disk, or on a second server too."""
+LAST_WITHIN = timedelta(seconds=2)
+"""How long disk or replica may take; Slack waits 3 s for its acknowledgement."""
 
-    def __init__(self, redis: Redis, *, now_ms: int | None = None) -> None:
+
+class Scripts:
+    """Runs scripts on one Redis.
+
+    Args:
+        redis: a bytes client, RESP3.
+        durability: what is waited for after an act that must last.
+        now_ms: moves the scripts' clock; set by tests only.
+    """
+
+    def __init__(self, redis: Redis, *, durability: Durability = "memory", now_ms: int | None = None) -> None:
+        self._redis = redis
         self._send = cast("Callable[..., Awaitable[object]]", redis.execute_command)  # untyped in redis-py
+        self.durability = durability
         self._loaded: dict[str, tuple[str, str]] = {}
         self.now_ms = now_ms
 
@@ -63,6 +78,38 @@ class Scripts:
                 return await self._send("EVALSHA", sha, len(keys), *keys, *arguments)
             except NoScriptError:
                 return await self._send("EVAL", text, len(keys), *keys, *arguments)
+
+    async def run_lasting(self, name: str, keys: Sequence[str], *arguments: Argument) -> object:
+        """Run a script and wait until what it wrote is as durable as was asked for.
+
+        WAITAOF or WAIT on the same connection, in the same round trip; with `memory` it is `run`.
+
+        Raises:
+            StoreUnavailable: as `run`; or it has run, and is not that durable within `LAST_WITHIN`.
+        """
+        if self.durability == "memory":
+            return await self.run(name, keys, *arguments)
+        text, sha = self._load(name)
+        wait_ms = milliseconds(LAST_WITHIN)
+        wait = ("WAITAOF", 1, 0, wait_ms) if self.durability == "fsync" else ("WAIT", 1, wait_ms)
+        with translated(name):
+            answer, reached = await self._both(("EVALSHA", sha, len(keys), *keys, *arguments), wait)
+            if isinstance(answer, NoScriptError):
+                answer, reached = await self._both(("EVAL", text, len(keys), *keys, *arguments), wait)
+            for reply in (answer, reached):
+                if isinstance(reply, Exception):
+                    raise reply
+        places = reached[0] if isinstance(reached, list) else reached
+        if not isinstance(places, int) or places < 1:
+            raise StoreUnavailable(f"{name}: not {self.durability} within {LAST_WITHIN.total_seconds():g} s")
+        return answer
+
+    async def _both(self, *commands: Sequence[Argument]) -> tuple[object, object]:
+        pipeline = self._redis.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
+        answer, reached = await pipeline.execute(raise_on_error=False)
+        return answer, reached
 
     def _load(self, name: str) -> tuple[str, str]:
         if name not in self._loaded:

@@ -71,7 +71,7 @@ async def test_a_good_server_is_described_and_left_as_it_was(redis: Redis, redis
     async with probing(redis_url) as client:
         facts = await probe(client, url=redis_url)
 
-    assert facts == ServerFacts(version="8.2.3", maxmemory_bytes=0, persistent=False)
+    assert facts == ServerFacts(version="8.2.3", maxmemory_bytes=0, persistent=False, replicas=0)
     assert await redis.keys("*") == []
     assert await call(redis, "FT._LIST") in ([], set())
 

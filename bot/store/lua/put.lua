@@ -29,6 +29,8 @@ local now = clock(ARGV[13])
 local seen = prefix .. ':seen:' .. hour
 local seen_before = prefix .. ':seen:' .. string.format('%d', tonumber(hour) - 1)
 if redis.call('SISMEMBER', seen, id) == 1 or redis.call('SISMEMBER', seen_before, id) == 1 then
+  -- A write, so that whoever waits for disk or replica after it waits for the first put too.
+  redis.call('PEXPIRE', redis.call('SISMEMBER', seen, id) == 1 and seen or seen_before, seen_ms)
   return 'duplicate'
 end
 

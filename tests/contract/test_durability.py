@@ -1,0 +1,164 @@
+"""Durability: nothing counts as stored before it is on disk, or on a second server; real servers, stopped for real."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from redis import Redis as BlockingRedis
+from redis.asyncio import Redis
+
+from bot.errors import StartError, StoreUnavailable
+from bot.message import SentId
+from bot.ports import Delivery
+from bot.store.inbox import RedisInbox
+from bot.store.probe import check_durability, probe
+from bot.store.scripts import Durability, Scripts
+from tests.contract.samples import claimed_by, inbox_on, incoming
+from tests.servers.redis import redis_server
+
+DELIVERY = Delivery(parts=(), outcome="answered")
+
+
+@contextmanager
+def server(*extra: str) -> Iterator[str]:
+    """A server of the test's own."""
+    with tempfile.TemporaryDirectory(prefix="fd", dir="/tmp") as folder, redis_server(Path(folder), *extra) as url:
+        yield url
+
+
+def free_port() -> int:
+    """A TCP port that is free now."""
+    with socket.socket() as probing:
+        probing.bind(("127.0.0.1", 0))
+        return int(probing.getsockname()[1])
+
+
+@contextmanager
+def primary_and_replica() -> Iterator[tuple[str, str]]:
+    """Their URLs; the replica follows."""
+    port = free_port()
+    with server("--port", str(port)) as primary, server("--replicaof", "127.0.0.1", str(port)) as replica:
+        with BlockingRedis(unix_socket_path=urlsplit(primary).path) as client:
+            client.wait(1, 10_000)
+            while client.info("replication")["connected_slaves"] != 1:
+                client.wait(1, 100)
+        yield primary, replica
+
+
+def pid_of(url: str) -> int:
+    """The process of a server."""
+    with BlockingRedis(unix_socket_path=urlsplit(url).path) as client:
+        return int(client.info("server")["process_id"])
+
+
+def lasting(client: Redis, durability: Durability) -> RedisInbox:
+    """An inbox that waits for that."""
+    return inbox_on(client, Scripts(client, durability=durability))
+
+
+async def test_with_fsync_a_message_is_stored_when_it_is_on_disk() -> None:
+    """Where nothing is written to disk nothing counts as stored, though it is in memory; a redelivery waits as well."""
+    with server("--appendonly", "yes") as url:
+        client = Redis.from_url(url, protocol=3)
+        inbox = lasting(client, "fsync")
+        stored = await inbox.put(incoming(1))
+        again = await inbox.put(incoming(1))
+        await client.config_set("appendonly", "no")
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable):
+                await inbox.put(incoming(2))
+        claimed = await claimed_by(inbox, "t")
+        await inbox.record(claimed, DELIVERY, sent=(0, SentId("1")))
+        settled = await inbox.settle(claimed, None)
+        await client.aclose()
+
+    assert (stored, again, settled) == ("stored", "duplicate", "settled")
+
+
+async def test_with_replica_a_message_is_stored_when_a_second_server_has_it() -> None:
+    """While the replica hangs nothing counts as stored, a redelivery neither; then the platform's next try succeeds."""
+    with primary_and_replica() as (primary, replica):
+        client, second = Redis.from_url(primary, protocol=3), Redis.from_url(replica, protocol=3)
+        inbox = lasting(client, "replica")
+        stored = await inbox.put(incoming(1))
+        there = [name async for name in second.scan_iter(match="*:mail:*")]
+        follower = pid_of(replica)
+        os.kill(follower, signal.SIGSTOP)
+        try:
+            for _ in range(2):
+                with pytest.raises(StoreUnavailable, match="put: not replica within 2 s"):
+                    await inbox.put(incoming(2))
+        finally:
+            os.kill(follower, signal.SIGCONT)
+        again = await inbox.put(incoming(2))
+        await client.aclose()
+        await second.aclose()
+
+    assert (stored, len(there), again) == ("stored", 1, "duplicate")
+
+
+async def test_with_replica_what_was_shown_is_on_the_second_server_too() -> None:
+    """So that a take-over after a failover does not show it again; with fsync alone this is not waited for."""
+    with primary_and_replica() as (primary, replica):
+        client = Redis.from_url(primary, protocol=3)
+        inbox = lasting(client, "replica")
+        await inbox.put(incoming(1))
+        claimed = await claimed_by(inbox, "t")
+        recorded = await inbox.record(claimed, DELIVERY, sent=(0, SentId("1")))
+        follower = pid_of(replica)
+        os.kill(follower, signal.SIGSTOP)
+        try:
+            with pytest.raises(StoreUnavailable):
+                await inbox.record(claimed, sending=1)
+            with pytest.raises(StoreUnavailable):
+                await inbox.settle(claimed, None)
+        finally:
+            os.kill(follower, signal.SIGCONT)
+        settled = await inbox.settle(claimed, None)
+        await client.aclose()
+
+    assert (recorded, settled) == (True, "done")
+
+
+async def test_after_a_failover_nothing_that_was_acknowledged_is_gone() -> None:
+    """The primary is killed, the replica promoted: all that counted as stored is there, in order."""
+    with primary_and_replica() as (primary, replica):
+        client = Redis.from_url(primary, protocol=3)
+        inbox = lasting(client, "replica")
+        for number in range(50):
+            await inbox.put(incoming(number))
+        os.kill(pid_of(primary), signal.SIGKILL)
+        await client.aclose()
+        promoted = Redis.from_url(replica, protocol=3)
+        await promoted.replicaof("NO", "ONE")
+        heir = inbox_on(promoted, Scripts(promoted))
+        found = []
+        for number in range(50):
+            claimed = await claimed_by(heir, f"t{number}")
+            found.append(claimed.incoming.id)
+            await heir.settle(claimed, None)
+        await promoted.aclose()
+
+    assert found == [incoming(number).id for number in range(50)]
+
+
+async def test_a_server_that_cannot_do_it_is_refused_at_start() -> None:
+    """With what to do about it."""
+    with server() as url:
+        client = Redis.from_url(url, protocol=3)
+        facts = await probe(client, url=url)
+        await client.aclose()
+
+    check_durability(facts, "memory", url)
+    with pytest.raises(StartError, match="set appendonly yes"):
+        check_durability(facts, "fsync", url)
+    with pytest.raises(StartError, match="no replica is connected"):
+        check_durability(facts, "replica", url)
