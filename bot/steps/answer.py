@@ -111,7 +111,7 @@ class Answer:
         said, used = cited(without_own_sources(safe), len(turn.passages))
         # What closes up where a mark was taken out may be a link or a picture.
         text = said if said == safe else harmless(said, self._given(turn))
-        shown = text if completion.complete else f"{text}\n\n_{self._texts('cut_off', turn.voice)}_"
+        shown = text if completion.complete else self._with_note(text, "cut_off", turn)
         answer = self._draft(turn, text, self._with_sources(shown, turn, used), used)
         storable = turn.storable and completion.complete and not completion.fallback
         spent = completion.prompt_tokens + completion.completion_tokens or None
@@ -127,7 +127,7 @@ class Answer:
             return self._not_found(turn, quoted.near, notice)
         text = harmless(quoted.markdown, self._given(turn))
         used = cited(text, len(turn.passages))[1]
-        markdown = f"{self._with_sources(text, turn, used)}\n\n_{self._texts(notice, turn.voice)}_"
+        markdown = self._with_note(self._with_sources(text, turn, used), notice, turn)
         return replace(turn, draft=self._draft(turn, text, markdown, used), outcome="quoted")
 
     def _not_found(self, turn: Turn, near: tuple[int, ...], notice: str) -> Turn:
@@ -138,8 +138,11 @@ class Answer:
             markdown += "\n\n" + "\n".join([self._texts("near", turn.voice), "", *(f"- {name}" for name in names)])
         # "Only quotes" would puzzle where nothing is quoted; that the model is away is said in any case.
         if notice != "no_model":
-            markdown += f"\n\n_{self._texts(notice, turn.voice)}_"
+            markdown = self._with_note(markdown, notice, turn)
         return replace(turn, draft=self._draft(turn, text, markdown, ()), storable=False, outcome="quoted")
+
+    def _with_note(self, text: str, note: str, turn: Turn) -> str:
+        return f"{text}\n\n_{self._texts(note, turn.voice)}_"
 
     def _given(self, turn: Turn) -> Iterator[str]:
         """Where an address must stand to be a link in the answer."""
