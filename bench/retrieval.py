@@ -1,214 +1,200 @@
-"""How well questions find their passage: words alone, nearness alone, and both as the bot does it.
+"""How well questions find their document: words alone, vectors alone, and both as the bot does it.
 
-    FRONTDESK_SHARED=<folder with data/> python -m bench.retrieval [--half even|odd]
+    FRONTDESK_SHARED=<folder with data/> python -m bench.retrieval [--half even|odd] [--sets NAME …] [--no-about]
 
-XQuAD: 240 paragraphs, 1,190 questions, the same in English and Chinese, through the real index and the real ranking on
-a real Redis. `both` holds all paragraphs in both languages and wants the asker's; `mixed` holds each paragraph in one
-language only, so that half the questions are asked across languages. `samples` asks the questions of the tests. The
-constants of `bot.store.passages_rank` were chosen on all questions; the halves tell how far the figures scatter.
+The files of each base of `bench.retrieval_sets` are ingested as always, and the questions searched as always, on a real
+Redis with the default configuration, the language of a question being what the bot takes it for. *words* and *vectors*
+are the two searches that a search is made of, each asked for as many passages. A document's rank is that of its first
+passage, documents counted once. A question that finds nothing counts as missed. *p* is that of the exact two-sided
+sign test between *both* and the better of the other two, over the questions of which only one of them has the right
+document first. At the end: how many questions about something else find nothing, as they should.
+
+Constants of `bot.store.passages_rank` are chosen with `--half even`; what is published is `--half odd`.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
+import math
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from redis.asyncio import Redis
 
+from bench.retrieval_sets import Asked, Base, Set, Sets
+from bot.config_tree import Knowledge
 from bot.knowledge.ingest import Ingest
-from bot.knowledge.words import query_tokens, tokens
+from bot.knowledge.words import query_tokens
+from bot.language import language_of
 from bot.llm.embed import BuiltinEmbedder
-from bot.message import Language
 from bot.store.client import connect
-from bot.store.passages import CANDIDATES, Passages
+from bot.store.passages import Passages
 from bot.store.passages_index import PassageIndex, rows
-from bot.store.passages_rank import best, merged
+from bot.turn import Passage
 from tests.knowledge.sample_questions import CHINESE, ENGLISH, UNANSWERABLE
 from tests.servers.redis import redis_server
 
 K = 10
-MAX_COSINE_DISTANCE = 0.8
-PARAGRAPHS = 240
-"""In XQuAD, per language."""
-NO_BOUND = 2.0
+"""Passages asked for; what stands deeper counts as missed."""
 
 
-@dataclass(frozen=True)
-class Base:
-    """What is searched, in order of its numbers."""
+class Remembering:
+    """The built-in embedder, asked once for each text: bases share their texts."""
 
-    languages: list[Language]
-    texts: list[str]
-    vectors: list[bytes]
+    def __init__(self) -> None:
+        self._embedder = BuiltinEmbedder()
+        self._known: dict[str, bytes] = {}
+        self.name, self.dimensions = self._embedder.name, self._embedder.dimensions
 
+    async def embed(self, texts: Sequence[str]) -> list[bytes]:
+        """As the built-in one."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        self._known.update(zip(new, await self._embedder.embed(new), strict=True))
+        return [self._known[text] for text in texts]
 
-@dataclass(frozen=True)
-class Asked:
-    """A question and the number of the paragraph that answers it."""
-
-    text: str
-    language: Language
-    vector: bytes
-    gold: int
+    def close(self) -> None:
+        """Likewise."""
+        self._embedder.close()
 
 
 @dataclass
-class Score:
-    """Recall at 1 and 5 and mean reciprocal rank at 10."""
+class Ranks:
+    """Of the right document for each question, 0 if it was not found."""
 
-    asked: int = 0
-    first: int = 0
-    five: int = 0
-    reciprocal: float = 0.0
+    of: list[int] = field(default_factory=list)
 
-    def add(self, numbers: Sequence[int], gold: int) -> None:
-        """Count one question: the numbers found, best first, and the right one."""
-        self.asked += 1
-        if gold in numbers:
-            rank = numbers.index(gold) + 1
-            self.first += rank == 1
-            self.five += rank <= 5
-            self.reciprocal += 1 / rank
+    def within(self, count: int) -> float:
+        """Recall at `count`."""
+        return sum(0 < rank <= count for rank in self.of) / len(self.of)
+
+    @property
+    def mrr(self) -> float:
+        """Mean reciprocal rank."""
+        return sum(1 / rank for rank in self.of if rank) / len(self.of)
 
     def __str__(self) -> str:
-        """R@1 / R@5 / MRR."""
-        first, five = 100 * self.first / self.asked, 100 * self.five / self.asked
-        return f"{first:.1f} / {five:.1f} / {self.reciprocal / self.asked:.3f}"
+        """R@1 / R@3 / R@5 / MRR."""
+        recalls = " / ".join(f"{100 * self.within(count):.1f}" for count in (1, 3, 5))
+        return f"{recalls} / {self.mrr:.3f}"
 
 
-async def ask_all(redis: Redis, embedder: BuiltinEmbedder, base: Base, questions: Sequence[Asked]) -> dict[str, Score]:
-    """Index the base and ask every question in the three ways."""
-    await redis.flushall()
-    index = PassageIndex(redis, kb="main", embedder=embedder.name, dimensions=embedder.dimensions)
-    await index.ensure()
-    await fill(redis, index, base)
-    scores = {"words": Score(), "nearness": Score(), "fused": Score()}
-    for asked in questions:
-        words = query_tokens(asked.text)
-        pipeline = redis.pipeline(transaction=False)
-        pipeline.execute_command(*index.nearest(asked.vector, CANDIDATES))
-        pipeline.execute_command(*index.sharing(words or ["wnothing"], CANDIDATES))
-        nearest, sharing = map(rows, await pipeline.execute())
-        found = best(
-            merged(nearest, sharing),
-            question_tokens=words,
-            language=asked.language,
-            max_cosine_distance=MAX_COSINE_DISTANCE,
-            k=K,
-        )
-        scores["words"].add([int(row.fields["number"]) for row in sharing[:K]], asked.gold)
-        scores["nearness"].add([int(row.fields["number"]) for row in nearest[:K]], asked.gold)
-        scores["fused"].add([int(passage.id.partition(":")[2]) for passage in found], asked.gold)
-    return scores
+def sign_test(one: Ranks, other: Ranks) -> float:
+    """Two-sided probability of so unequal wins, if who wins were a coin's throw; a win is being first alone."""
+    firsts = [(a == 1, b == 1) for a, b in zip(one.of, other.of, strict=True)]
+    won, lost = firsts.count((True, False)), firsts.count((False, True))
+    count, fewer = won + lost, min(won, lost)
+    return min(2 * sum(math.comb(count, k) for k in range(fewer + 1)) / 2**count, 1.0)
 
 
-async def fill(redis: Redis, index: PassageIndex, base: Base) -> None:
-    """Write the base's paragraphs as passages of one document."""
-    for start in range(0, len(base.texts), 100):
-        pipeline = redis.pipeline(transaction=False)
-        for number in range(start, min(start + 100, len(base.texts))):
-            text = base.texts[number]
-            fields: dict[str | bytes, str | bytes | int] = {
-                # The same paragraph in the other language is its copy, as `en/7.md` and `zh/7.md` are.
-                "path": f"{base.languages[number]}/{number % PARAGRAPHS}.md",
-                "document": "x",
-                "version": "1",
-                "number": number,
-                "title": "",
-                "place": "",
-                "text": text,
-                "language": base.languages[number],
-                "words": " ".join(tokens(text)),
-                "embedding": base.vectors[number],
-            }
-            pipeline.hset(f"{index.prefix}{number}", mapping=fields)  # type: ignore[arg-type]  # invariant dict
-        await pipeline.execute()
+class Bench:
+    """A server, and what is ingested there now."""
+
+    def __init__(self, redis: Redis, embedder: Remembering) -> None:
+        self._redis = redis
+        self._embedder = embedder
+        self._passages = self._new()
+        self._index = PassageIndex(redis, kb="main", embedder=embedder.name, dimensions=embedder.dimensions)
+        self._ingested = ""
+
+    async def ingest(self, base: Base) -> None:
+        """This base and nothing else."""
+        if base.name == self._ingested:
+            return
+        await self._redis.flushall()
+        self._passages = self._new()
+        with tempfile.TemporaryDirectory(prefix="base") as folder:
+            for name, text in base.files.items():
+                (Path(folder) / name).write_text(text, encoding="utf-8")
+            summary = await Ingest(self._passages, self._embedder).sync([Path(folder)], origin="cli")
+        if len(summary.added) != len(base.files):
+            raise RuntimeError(f"{base.name}: {summary.failed}")
+        self._ingested = base.name
+
+    async def ranks(self, asked: Asked) -> tuple[int, int, int]:
+        """Of the right document, by words, by vectors, by both."""
+        [vector] = await self._embedder.embed([asked.text])
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.execute_command(*self._index.sharing(query_tokens(asked.text) or ["wnothing"], K))
+        pipeline.execute_command(*self._index.nearest(vector, K))
+        words, vectors = ([row.fields["path"] for row in rows(reply)] for reply in await pipeline.execute())
+        both = [passage.document for passage in await self.search(asked)]
+        return rank(words, asked.file), rank(vectors, asked.file), rank(both, asked.file)
+
+    async def search(self, asked: Asked, k: int = K) -> tuple[Passage, ...]:
+        """What the bot finds."""
+        return (await self._passages.search(asked.text, language_of(asked.text), k)).passages
+
+    async def samples(self) -> None:
+        """The questions of the tests on `samples/`: is the fact in the first passage, in five, how far away is it."""
+        await self._redis.flushall()
+        self._passages, self._ingested = self._new(), ""
+        await Ingest(self._passages, self._embedder).sync([Path("samples")])
+        for name, questions in (("en", ENGLISH), ("zh", CHINESE)):
+            first = five = 0
+            for question, _, fact in questions:
+                holding = [fact in passage.text for passage in await self.search(Asked(question), 5)]
+                first += holding[:1] == [True]
+                five += any(holding)
+            print(f"samples, {name}: the fact is in the first passage {first}/{len(questions)}, in five {five}")
+        nothing = [not await self.search(Asked(question)) for question in UNANSWERABLE]
+        print(f"samples: {sum(nothing)} of {len(nothing)} questions about something else find nothing")
+
+    def _new(self) -> Passages:
+        bound = Knowledge().max_cosine_distance
+        return Passages(self._redis, self._embedder, max_cosine_distance=bound)
 
 
-async def xquad(shared: Path, language: Language, embedder: BuiltinEmbedder, half: str) -> tuple[Base, list[Asked]]:
-    """Paragraphs and questions of one language."""
-    articles = json.loads((shared / f"data/xquad/xquad.{language}.json").read_text())["data"]
-    paragraphs = [paragraph for article in articles for paragraph in article["paragraphs"]]
-    texts = [paragraph["context"] for paragraph in paragraphs]
-    pairs = [(qa["question"], number) for number, paragraph in enumerate(paragraphs) for qa in paragraph["qas"]]
-    if half:
-        pairs = pairs[0 if half == "even" else 1 :: 2]
-    vectors = await embedder.embed([question for question, _ in pairs])
-    questions = [Asked(text, language, vector, gold) for (text, gold), vector in zip(pairs, vectors, strict=True)]
-    return Base([language] * len(texts), texts, await embedder.embed(texts)), questions
+def rank(paths: Sequence[str], file: str) -> int:
+    """Place of the file among the documents found, from 1; 0 if it is not there."""
+    names = [Path(path).name for path in dict.fromkeys(paths)]
+    return names.index(file) + 1 if file in names else 0
 
 
-def alternating(first: Base, second: Base) -> Base:
-    """Even paragraphs of one, odd of the other."""
-    chosen = [(first, second)[number % 2] for number in range(len(first.texts))]
-    return Base(
-        [base.languages[number] for number, base in enumerate(chosen)],
-        [base.texts[number] for number, base in enumerate(chosen)],
-        [base.vectors[number] for number, base in enumerate(chosen)],
-    )
+async def row(bench: Bench, one: Set) -> str:
+    """A line of the table."""
+    await bench.ingest(one.base)
+    words, vectors, both = Ranks(), Ranks(), Ranks()
+    for asked in one.questions:
+        for ranks, each in zip((words, vectors, both), await bench.ranks(asked), strict=True):
+            ranks.of.append(each)
+    better = max(words, vectors, key=lambda ranks: (ranks.within(1), ranks.mrr))
+    return f"| {one.name} | {len(one.questions)} | {words} | {vectors} | {both} | {sign_test(both, better):.2g} |"
 
 
-async def ask_samples(redis: Redis, embedder: BuiltinEmbedder) -> None:
-    """The questions of the tests on `samples/`, and how far away the passages of unanswerable ones stay."""
-    await redis.flushall()
-    passages = Passages(redis, embedder, max_cosine_distance=NO_BOUND)
-    summary = await Ingest(passages, embedder).sync([Path("samples")])
-    print(f"\nsamples: {len(summary.added)} documents")
-    sets: tuple[tuple[Language, tuple[tuple[str, str, str], ...]], ...] = (("en", ENGLISH), ("zh", CHINESE))
-    for language, questions in sets:
-        first = five = 0
-        distances = [NO_BOUND]
-        for question, _, fact in questions:
-            found = (await passages.search(question, language, 5)).passages
-            holding = [passage for passage in found if fact in passage.text]
-            first += found[0] in holding
-            five += bool(holding)
-            distances.extend(one.cosine_distance for one in holding[:1] if one.cosine_distance is not None)
-        print(f"  {language}: the fact is in the first passage {first}/{len(questions)}, in five {five}, ", end="")
-        print(f"at most {sorted(distances)[-2]:.2f} away")
-    nearest = []
-    for question in UNANSWERABLE:
-        found = (await passages.search(question, "en", 5)).passages
-        nearest.append(min(passage.cosine_distance or NO_BOUND for passage in found))
-    print(f"  unanswerable: nearest passage {min(nearest):.2f} to {max(nearest):.2f} away")
+async def refused(bench: Bench, one: Set) -> str:
+    """A line of the second table."""
+    await bench.ingest(one.base)
+    nothing = [not await bench.search(asked) for asked in one.questions]
+    return f"| {one.name} | {len(nothing)} | {sum(nothing) / len(nothing):.1%} |"
 
 
-async def main(url: str, shared: Path, half: str) -> None:
-    """Print the table."""
-    redis, embedder = connect(url), BuiltinEmbedder()
-    english, ask_english = await xquad(shared, "en", embedder, half)
-    chinese, ask_chinese = await xquad(shared, "zh", embedder, half)
-    count = len(english.texts)
-    both = Base(english.languages + chinese.languages, english.texts + chinese.texts, english.vectors + chinese.vectors)
-    in_second = [Asked(one.text, one.language, one.vector, one.gold + count) for one in ask_chinese]
-    mixed = alternating(english, chinese)
-    table: list[tuple[str, Base, Sequence[Asked]]] = [
-        ("en", english, ask_english),
-        ("zh", chinese, ask_chinese),
-        ("zh → en", english, ask_chinese),
-        ("en → zh", chinese, ask_english),
-        ("both, en asks", both, ask_english),
-        ("both, zh asks", both, in_second),
-        ("mixed, en asks", mixed, ask_english),
-        ("mixed, zh asks", mixed, ask_chinese),
-    ]
-    print(f"{'R@1 / R@5 / MRR':16}{'words':>26}{'nearness':>26}{'fused':>26}")
-    for name, base, questions in table:
-        scores = await ask_all(redis, embedder, base, questions)
-        print(f"{name:16}" + "".join(f"{scores[way]!s:>26}" for way in ("words", "nearness", "fused")))
-    await ask_samples(redis, embedder)
+async def main(url: str, arguments: argparse.Namespace) -> None:
+    """Print both tables."""
+    redis, embedder = connect(url), Remembering()
+    bench = Bench(redis, embedder)
+    sets = Sets(Path(os.environ["FRONTDESK_SHARED"]), arguments.half)
+    chosen = [one for one in sets.answerable() if any(name in one.name for name in arguments.sets)]
+    print("| R@1 / R@3 / R@5 / MRR | questions | words | vectors | both | p |\n|---|---|---|---|---|---|")
+    for one in chosen:
+        print(await row(bench, one), flush=True)
+    if arguments.about:
+        print("\n| about something else | questions | find nothing |\n|---|---|---|")
+        for one in sorted(sets.out_of_scope(), key=lambda one: one.base.name):
+            print(await refused(bench, one), flush=True)
+        print()
+        await bench.samples()
     await redis.aclose()
     embedder.close()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--half", choices=("even", "odd"), default="", help="every second question only")
+    parser.add_argument("--half", choices=("even", "odd"), help="every second question only; default: all")
+    parser.add_argument("--sets", nargs="*", default=[""], help="parts of names of sets; default: all of them")
+    parser.add_argument("--about", action=argparse.BooleanOptionalAction, default=True, help="questions out of scope")
     with tempfile.TemporaryDirectory(prefix="fd", dir="/tmp") as folder, redis_server(Path(folder)) as server:
-        asyncio.run(main(server, Path(os.environ["FRONTDESK_SHARED"]), parser.parse_args().half))
+        asyncio.run(main(server, parser.parse_args()))

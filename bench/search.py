@@ -3,9 +3,9 @@
     python -m bench.search [--cache FOLDER] [--sizes 1000 10000 100000] [--kinds flat hnsw] [--rounds 5]
 
 Text: Debian's `linux-doc` and `python3-doc`, fetched with `apt-get download` into the cache, cut at blank lines into
-passages of up to 900 characters; what is left to 100,000 is copies. `EMBEDDED` of them are embedded, all others get
-the vector of one of these, moved by `NOISE` in a random direction. Each size is filled through `Passages`, as ingest
-does, and searched by it, with the question's vector at hand; *plain* is `FT.SEARCH … KNN` for as many passages through
+passages of up to 900 characters; what is left to 100,000 is copies. `EMBEDDED` of them are embedded; the vectors of all
+others are made, somewhere between two neighbours among these. Each size is filled through `Passages`, as ingest does,
+and searched by it, with the question's vector at hand; *plain* is `FT.SEARCH … KNN` for as many passages through
 the same client, the two in turns. Then the server saves, is killed and started again, and the seconds until it answers
 are counted, and how many of these were CPU. *Lost* is how many of the truly nearest 5 and 24 the index does not find.
 """
@@ -32,8 +32,9 @@ from redis.asyncio import Redis
 from bench.search_questions import QUESTIONS
 from bot.errors import EmbeddingUnavailable
 from bot.knowledge.document import DocumentRecord, NewPassage
-from bot.knowledge.ingest import Ingest
-from bot.knowledge.words import tokens
+from bot.knowledge.ingest import words_of
+from bot.knowledge.split import Piece
+from bot.knowledge.vectors import coded
 from bot.llm.embed import BuiltinEmbedder
 from bot.store.client import connect
 from bot.store.passages import CANDIDATES, Passages
@@ -43,12 +44,14 @@ from tests.servers.redis import redis_server
 PACKAGES = ("linux-doc-6.1", "python3.11-doc")
 PASSAGE_CHARS = 900
 EMBEDDED = 4000
-NOISE = 0.6
-"""Length of the random part beside a vector of length 1: a copy is 0.14 away, as near as neighbours in one text."""
+NEIGHBOURS = 10
+NOISE = 0.3
+"""Length of the random part of a made vector, beside that of about 1 between two real neighbours."""
 TOP = 5
 DIMENSIONS = 512
-INGESTED_FILES = 60
 NO_BOUND = 2.0
+SENTENCES = 6
+"""In a passage of this length; each has a code, read with the passage."""
 ROUNDING = 1e-5
 """Two computations of one distance differ by less."""
 LOADING_S = 900.0
@@ -165,13 +168,20 @@ async def corpus(cache: Path, size: int) -> Corpus:
 
 
 def spread(real: Matrix, size: int) -> Matrix:
-    """As many vectors as are wanted: the real ones, then moved copies; shape (size, dimensions), L2-normalised."""
+    """As many vectors as are wanted: the real ones, then made ones; shape (size, dimensions), L2-normalised.
+
+    Random directions alone would make all copies of one vector equally near, which is harder than any text.
+    """
     generator = np.random.default_rng(3)
     wanted = max(size - len(real), 0)
+    neighbours = np.argsort(-(real @ real.T), axis=1)[:, 1 : NEIGHBOURS + 1]
+    ones = generator.integers(0, len(real), wanted)
+    others = neighbours[ones, generator.integers(0, NEIGHBOURS, wanted)]
+    share = generator.random((wanted, 1), dtype="<f4")
     noise = generator.standard_normal((wanted, DIMENSIONS)).astype("<f4")
     noise *= NOISE / np.linalg.norm(noise, axis=1, keepdims=True)
-    moved = real[generator.integers(0, len(real), wanted)] + noise
-    vectors = np.concatenate([real, moved / np.linalg.norm(moved, axis=1, keepdims=True)])
+    made = share * real[ones] + (1 - share) * real[others] + noise
+    vectors = np.concatenate([real, made / np.linalg.norm(made, axis=1, keepdims=True)])
     generator.shuffle(vectors)
     return vectors[:size].astype("<f4")
 
@@ -207,9 +217,10 @@ def new(corpus: Corpus, at: int, number: int) -> NewPassage:
         place="",
         text=text,
         url="",
-        words=" ".join(tokens(f"{title}\n{text}")),
+        words=words_of(title, Piece("", text)),
         language="en",
         embedding=corpus.vectors[at].tobytes(),
+        codes=coded([corpus.vectors[at].tobytes()] * (1 + SENTENCES)),
     )
 
 
@@ -308,41 +319,6 @@ async def measure_size(url: str, kind: Kind, corpus: Corpus, start: int, size: i
     )
 
 
-async def ingest_rate(cache: Path) -> None:
-    """Real files through the real ingest: how many passages a second, and how much of it is embedding."""
-    folder = fetch(cache) / "python3.11" / "html" / "library"
-    files = sorted(folder.glob("*.html"))[:INGESTED_FILES]
-    with tempfile.TemporaryDirectory(prefix="fd", dir="/tmp") as place, redis_server(Path(place)) as url:
-        redis, embedder = connect(url), Clocked()
-        passages = Passages(redis, embedder, max_cosine_distance=NO_BOUND)
-        await embedder.warm_up()
-        began, embedder.seconds = time.perf_counter(), 0.0
-        await Ingest(passages, embedder).sync(files)
-        took = time.perf_counter() - began
-        count = sum(record.passages for record in (await passages.documents()).values())
-        await redis.aclose()
-        embedder.close()
-    print(f"\nIngest of {len(files)} files: {count} passages, {count / took:.0f} a second, ", end="")
-    print(f"{embedder.seconds / took:.0%} of the time in the embedder")
-
-
-class Clocked(BuiltinEmbedder):
-    """The built-in one, with a clock.
-
-    Attributes:
-        seconds: spent waiting for it.
-    """
-
-    seconds = 0.0
-
-    async def embed(self, texts: Sequence[str]) -> list[bytes]:
-        """As the real one."""
-        began = time.perf_counter()
-        vectors = await super().embed(texts)
-        self.seconds += time.perf_counter() - began
-        return vectors
-
-
 # --- printing ---------------------------------------------------------------------------------------------------
 
 
@@ -358,7 +334,6 @@ HEAD = """
 
 async def main(cache: Path, sizes: Sequence[int], kinds: Sequence[Kind], rounds: int) -> None:
     """Measure all and print the table."""
-    await ingest_rate(cache)
     texts = await corpus(cache, max(sizes))
     print(HEAD, flush=True)
     for kind in kinds:

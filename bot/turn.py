@@ -107,7 +107,8 @@ class Passage:
         text: the passage itself: data, never an instruction.
         language: of the text, as detected when ingested.
         score: of the fused ranking, higher is better, in [0, 1].
-        cosine_distance: 1 - cosine, in [0, 2], lower is closer; None if only words found it.
+        cosine_distance: mean of its own and its nearest sentence's distance from the question, 1 - cosine, in [0, 2],
+            lower is closer; None if the question has no vector.
         url: where people can read the document, an http or https link; empty if it has none.
     """
 
@@ -186,7 +187,7 @@ class Turn:
         vector: of the question, as `Embedder` makes it; None until retrieved, or without an embedder.
         candidate: a stored answer of another epoch, good if the same passages are found again.
         reserved: tokens of the model are reserved for this turn.
-        spent: tokens that its answer took, as the server counted; None if it did not say.
+        spent: tokens that its calls of the model took, as the server counted; None if it did not say.
         draft: the answer, until it is remembered and becomes the reply.
         reply: what the person is told.
         silent: settled without a further word: a refusal after the first of its window.
@@ -213,7 +214,7 @@ class Turn:
     vector: bytes | None = None
     candidate: StoredAnswer | None = None
     reserved: bool = False
-    spent: int | None = None
+    spent: int | None = 0
     draft: StoredAnswer | None = None
     reply: Reply | None = None
     silent: bool = False

@@ -44,9 +44,10 @@ class NewPassage:
         place: headings that lead to it.
         text: the passage itself.
         url: of the document; empty if it has none.
-        words: its tokens and those of title and place, joined by blanks.
+        words: the tokens of title and place, then of each sentence, between them `bot.knowledge.words.SENTENCE_BREAK`.
         language: of the text.
         embedding: float32 little-endian, L2-normalised.
+        codes: of this vector and of its sentences' vectors; see `bot.knowledge.vectors`.
     """
 
     number: int
@@ -57,6 +58,7 @@ class NewPassage:
     words: str
     language: Language
     embedding: bytes
+    codes: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,14 +28,16 @@ from bot.knowledge.document import Document, DocumentRecord, NewPassage, Origin
 from bot.knowledge.files import FoundFile, Walk, is_under, walk
 from bot.knowledge.progress import Summary, Tell, Teller, ignore
 from bot.knowledge.readers import Readers, sha256_of
+from bot.knowledge.sentences import sentences
 from bot.knowledge.split import SIZES, Piece, Sizes, split
-from bot.knowledge.words import tokens
+from bot.knowledge.vectors import embedded
+from bot.knowledge.words import SENTENCE_BREAK, tokens
 from bot.language import language_of
 from bot.ports import Embedder
 
 log = logging.getLogger(__name__)
 
-FORMAT = "3"
+FORMAT = "4"
 """Part of every version. Raise it when reading, splitting, tokens or embedded text change, so that all documents are
 made anew at the next ingest."""
 EMBED_BATCH = 16
@@ -249,7 +251,8 @@ class _Run:
             missing = await self._passages.missing(file.name, record)
             for start in range(0, len(missing), EMBED_BATCH):
                 numbers = missing[start : start + EMBED_BATCH]
-                vectors = await self._embedder.embed([embedded_text(document.title, pieces[n]) for n in numbers])
+                texts = [(embedded_text(document.title, pieces[n]), pieces[n].text) for n in numbers]
+                vectors = await embedded(self._embedder, texts)
                 passages = await asyncio.to_thread(_new_passages, document, pieces, numbers, vectors)
                 await self._passages.write(file.name, record, passages)
                 self._teller.written(file.name, len(numbers), of=len(pieces))
@@ -271,7 +274,7 @@ async def _bytes_of(files: Sequence[FoundFile]) -> dict[str, int]:
 
 
 def _new_passages(
-    document: Document, pieces: Sequence[Piece], numbers: Sequence[int], vectors: Sequence[bytes]
+    document: Document, pieces: Sequence[Piece], numbers: Sequence[int], vectors: Sequence[tuple[bytes, bytes]]
 ) -> list[NewPassage]:
     return [
         NewPassage(
@@ -280,11 +283,12 @@ def _new_passages(
             place=pieces[number].place,
             text=pieces[number].text,
             url=document.url,
-            words=" ".join(tokens(f"{document.title}\n{pieces[number].place}\n{pieces[number].text}")),
+            words=words_of(document.title, pieces[number]),
             language=language_of(pieces[number].text),
             embedding=vector,
+            codes=codes,
         )
-        for number, vector in zip(numbers, vectors, strict=True)
+        for number, (vector, codes) in zip(numbers, vectors, strict=True)
     ]
 
 
@@ -303,3 +307,9 @@ def version_of(content: str) -> str:
 def embedded_text(title: str, piece: Piece) -> str:
     """What the vector of a passage is made of: where it stands, then what it says."""
     return "\n".join(part for part in (title, piece.place, piece.text) if part)
+
+
+def words_of(title: str, piece: Piece) -> str:
+    """What is searched by words: the tokens of where a passage stands, then those of each sentence."""
+    lines = (" ".join(tokens(line)) for line in (f"{title}\n{piece.place}", *sentences(piece.text)))
+    return SENTENCE_BREAK.join(line for line in lines if line)

@@ -14,6 +14,8 @@ import unicodedata
 
 MARK = "w"
 """Put before every token: `inf`, `as`, `2024` and `the` mean nothing to the query parser as `winf`, `w2024` …"""
+SENTENCE_BREAK = " . "
+"""Between the tokens of two sentences. Not a line break: RediSearch would make one token of the two beside it."""
 MAX_TOKEN_CHARS = 40
 """Longer words are cut on both sides; only keys and addresses are longer, and their beginnings tell them apart."""
 MAX_QUERY_TOKENS = 64

@@ -132,7 +132,7 @@ def coverages(candidates: Sequence[Candidate], question_tokens: Sequence[str]) -
     total = math.fsum(rarity.values())
     if not total:
         return [0.0] * len(candidates)
-    lengths = [text.count(" ") for text in texts]
+    lengths = [text.count(" ") - 1 - text.count(SENTENCE_BREAK) for text in texts]
     average = sum(lengths) / max(len(lengths), 1) or 1.0
 
     def passage(words: Mapping[str, int], length: int) -> float:
