@@ -81,7 +81,7 @@ class Answer:
                 return replace(turn, wait=MODEL_BUSY)
             except ModelUnavailable as error:
                 log.warning("the model is away, passages are quoted: %s", error)
-                return replace(self._quoted(turn, "model_away"), storable=False, spent=0)
+                return replace(self._quoted(turn, "model_away"), storable=False)
         return self._drafted(turn, completion)
 
     async def _ask(self, model: Model, turn: Turn) -> Completion:
@@ -114,7 +114,9 @@ class Answer:
         shown = text if completion.complete else self._with_note(text, "cut_off", turn)
         answer = self._draft(turn, text, self._with_sources(shown, turn, used), used)
         storable = turn.storable and completion.complete and not completion.fallback
-        spent = completion.prompt_tokens + completion.completion_tokens or None
+        counted = completion.prompt_tokens + completion.completion_tokens
+        # Where the server counts nothing, nothing is known and the estimate stands.
+        spent = (turn.spent or 0) + counted if counted else None
         return replace(turn, draft=answer, storable=storable, spent=spent, outcome="answered")
 
     def _quoted(self, turn: Turn, notice: str) -> Turn:

@@ -59,10 +59,12 @@ class Rewrite:
         """The turn with what it searches for, if that is not the person's words. Thanks and the like mean no search."""
         if not turn.leans or small_talk(turn.incoming.text) is not None:
             return turn
-        written = await self._written_out(self._model, turn) if self._model is not None else None
-        return replace(turn, sought=written or together(turn.history[-1].question, turn.incoming.text))
+        completion = await self._ask(self._model, turn) if self._model is not None else None
+        written = _question_in(completion) if completion is not None else None
+        spent = completion.prompt_tokens + completion.completion_tokens if completion is not None else 0
+        return replace(turn, sought=written or together(turn.history[-1].question, turn.incoming.text), spent=spent)
 
-    async def _written_out(self, model: Model, turn: Turn) -> str | None:
+    async def _ask(self, model: Model, turn: Turn) -> Completion | None:
         request = [
             ModelMessage(role="system", content=_RULES),
             ModelMessage(role="user", content=_as_data(turn.history[-EXCHANGES:], turn.incoming.text)),
@@ -73,7 +75,7 @@ class Rewrite:
                 completion = await model.complete(request, max_tokens=MAX_TOKENS)
         except (ModelUnavailable, TimeoutError) as error:
             self._meter.model("failed", time.monotonic() - started, 0, 0)
-            log.warning("a follow-up is searched for as it stands: %s", error or "no answer in time")
+            log.warning("a follow-up is searched for as it stands: %s", str(error) or "no answer in time")
             return None
         self._meter.model(
             "ok" if completion.complete else "truncated",
@@ -81,7 +83,7 @@ class Rewrite:
             completion.prompt_tokens,
             completion.completion_tokens,
         )
-        return _question_in(completion)
+        return completion
 
 
 def together(before: str, question: str) -> str:

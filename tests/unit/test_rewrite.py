@@ -99,6 +99,22 @@ async def test_the_conversation_is_data() -> None:
     assert asked == [MAX_TOKENS]
 
 
+async def test_its_tokens_count_for_the_person() -> None:
+    """Nothing is spent by a question that stands alone, or where the call failed."""
+
+    class Model(FakeModel):
+        async def complete(self, messages: Sequence[ModelMessage], *, max_tokens: int | None = None) -> Completion:
+            completion = await super().complete(messages, max_tokens=max_tokens)
+            return replace(completion, prompt_tokens=40, completion_tokens=2)
+
+    spent = [
+        (await Rewrite(model=Model(says), meter=FakeMeter())(start)).spent
+        for says, start in (("How?", leaning()), ("two\nlines", leaning()), (None, leaning()), ("How?", turn()))
+    ]
+
+    assert spent == [42, 42, 0, 0]
+
+
 # --- when it fails ----------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,7 +14,7 @@ from bot.commands.reset import Reset
 from bot.commands.start import Start
 from bot.message import Command, Conversation
 from bot.pipeline import Pipeline
-from bot.ports import Decision
+from bot.ports import Completion, Decision, ModelMessage
 from bot.steps.admit import Admit
 from bot.steps.answer import Answer
 from bot.steps.commands import CommandAct, Commands
@@ -385,6 +386,21 @@ class TestAnswering:
         assert ended.remember is not None
         assert ended.remember.answer == "Once upon"
         assert (answers.stored, list(answers.leaders.values())) == ({}, ["free"])
+
+    @pytest.mark.parametrize(("counted", "spent"), [(40, 142), (0, None)])
+    async def test_tokens_are_added_to_those_spent_before(self, counted: int, spent: int | None) -> None:
+        """A call that wrote out the question counts too; where the server counts nothing, nothing is known."""
+
+        class Model(FakeModel):
+            async def complete(self, messages: Sequence[ModelMessage], *, max_tokens: int | None = None) -> Completion:
+                completion = await super().complete(messages, max_tokens=max_tokens)
+                return replace(completion, prompt_tokens=counted, completion_tokens=counted and 2)
+
+        answer = answering(Model(), FakeAnswers(), FakeKnowledge((passage(),)))
+
+        ended = await answer.run(replace(turn(), spent=100))
+
+        assert ended.spent == spent
 
     async def test_without_a_model_passages_are_quoted_and_said_to_be(self) -> None:
         """The reply is the passage, its source, and one line that no model is configured."""
