@@ -59,8 +59,7 @@ from bot.steps.rewrite import Rewrite
 from bot.steps.screen import Screen
 from bot.steps.similar import Similar
 from bot.store import keys
-from bot.store.embedded import EmbeddedRedis
-from bot.stores import Stores, open_stores
+from bot.stores import Stores, keep_server, open_stores
 from bot.texts import Texts
 from bot.worker import Worker
 
@@ -194,8 +193,8 @@ async def run_parts(
             if documents is not None:
                 background.append(tasks.create_task(documents.ingest(), name="knowledge - ingest paths"))
             if stores.server is not None:
-                watching = watch_server(stores.server)
-                background.append(tasks.create_task(watching, name="redis - watch the embedded server"))
+                watching = keep_server(stores.server)
+                background.append(tasks.create_task(watching, name="redis - keep the embedded server"))
             serving = tasks.create_task(http, name="http - serve")
             receiving = [
                 tasks.create_task(receiver.run(stop), name=f"{name} - receive")
@@ -310,16 +309,6 @@ async def queue_state(stores: Stores) -> QueueState:
     """
     waiting, oldest = await stores.inbox.queue()
     return QueueState(waiting=waiting, oldest=oldest)
-
-
-async def watch_server(server: EmbeddedRedis) -> None:
-    """Until the embedded server ends, which it should not before us.
-
-    Raises:
-        StartError: it ended.
-    """
-    code = await server.ended()
-    raise StartError(f"the embedded Redis ended by itself (exit code {code}); see its log in redis.data_dir")
 
 
 async def build_worker(

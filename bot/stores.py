@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from redis.asyncio import Redis
 
 from bot.config import Config, Rate
 from bot.config_tree import Embeddings
+from bot.errors import StartError
 from bot.message import Platform
 from bot.ports import Embedder
 from bot.store import keys
@@ -52,6 +54,10 @@ APOLOGIES = ((1, timedelta(days=1)),)
 
 BURST_SHARE = 4
 """A bot or group may send a quarter of its rate at once."""
+
+MOST_RESTARTS = 5
+RESTARTS_WITHIN = timedelta(minutes=5)
+"""An embedded server that ends more often has a reason that starting it again does not take away."""
 
 log = logging.getLogger(__name__)
 
@@ -116,6 +122,26 @@ async def open_stores(
             ended = await stores.inbox.release_claims()
             log.info("the embedded Redis is ours; %d turns of the last run are taken up at once", ended)
         yield stores
+
+
+async def keep_server(server: EmbeddedRedis) -> None:
+    """Start the embedded server again whenever it ends by itself. Meanwhile nothing is acknowledged or answered.
+
+    Raises:
+        StartError: it does not start, or ends again and again.
+    """
+    ends: list[float] = []
+    while True:
+        code = await server.ended()
+        now = time.monotonic()
+        ends = [*(one for one in ends if now - one < RESTARTS_WITHIN.total_seconds()), now]
+        if len(ends) > MOST_RESTARTS:
+            raise StartError(
+                f"the embedded Redis ends again and again (exit code {code}); see its log in redis.data_dir"
+            )
+        log.error("the embedded Redis ended by itself (exit code %d); starting it again", code)
+        await server.restart()
+        log.info("the embedded Redis answers again")
 
 
 async def _reach(config: Config, stack: AsyncExitStack, *, join: bool) -> tuple[EmbeddedRedis | None, str]:

@@ -60,12 +60,28 @@ class EmbeddedRedis:
         started_here: this process started it just now, so no other process can hold a claim in it.
     """
 
-    def __init__(self, url: str, *, owner: FileLock | None = None, keeper: _Keeper | None = None) -> None:
+    def __init__(
+        self, url: str, *, folder: Path | None = None, owner: FileLock | None = None, keeper: _Keeper | None = None
+    ) -> None:
         self.url = url
+        self._folder = folder
         self.started_here = keeper is not None
         self.pid = keeper.pid if keeper is not None else 0
         self._owner = owner
         self._keeper = keeper
+
+    async def restart(self) -> None:
+        """Start the server again after it has ended by itself; returns once it answers, its data loaded.
+
+        Only for who started it here. Whoever is connected connects again by itself.
+
+        Raises:
+            StartError: it does not start, or none was started here.
+        """
+        if self._keeper is None or self._folder is None:
+            raise StartError("the embedded Redis belongs to another process, which starts it again")
+        self._keeper = await _start_server(self._folder, time.monotonic() + OWNER_WAIT.total_seconds())
+        self.pid = self._keeper.pid
 
     async def stop(self) -> None:
         """End the server if it was started here, and wait until it is gone; may be called twice.
@@ -144,6 +160,11 @@ def _in_use(folder: Path, holder: str, *, join: bool) -> str:
 async def _start_owned(folder: Path, owner: FileLock, deadline: float) -> EmbeddedRedis:
     """Start the server; the caller holds the owner's lock and lets go of it if this fails."""
     await asyncio.to_thread(owner.sign, os.getpid())
+    keeper = await _start_server(folder, deadline)
+    return EmbeddedRedis(_url(folder), folder=folder, owner=owner, keeper=keeper)
+
+
+async def _start_server(folder: Path, deadline: float) -> _Keeper:
     programs = await asyncio.to_thread(find_programs)
     server_lock = FileLock(folder / SERVER)
     while not await asyncio.to_thread(server_lock.take):
@@ -162,7 +183,7 @@ async def _start_owned(folder: Path, owner: FileLock, deadline: float) -> Embedd
     except BaseException:
         await keeper.stop()
         raise
-    return EmbeddedRedis(_url(folder), owner=owner, keeper=keeper)
+    return keeper
 
 
 def _command(server: Path, search: Path, folder: Path) -> list[str]:

@@ -22,6 +22,7 @@ from bot.errors import StartError
 from bot.store.client import connect
 from bot.store.embedded import EmbeddedRedis, embedded, start
 from bot.store.embedded_files import FileLock, find_programs
+from bot.stores import keep_server
 
 ROOT = Path(__file__).parents[2]
 OWNER = """
@@ -267,6 +268,36 @@ async def test_a_server_that_dies_is_told(folder: Path, caplog: pytest.LogCaptur
 
     assert code == -signal.SIGKILL
     assert "ended by itself" in caplog.text
+
+
+async def test_a_server_that_died_is_started_again(folder: Path) -> None:
+    """With what it had, at the same address; the second life ends like the first."""
+    async with embedded(folder) as server:
+        await write(server, "k", "v")
+        first = server.pid
+        os.kill(first, signal.SIGKILL)
+        await server.ended()
+        await server.restart()
+        value, second = await read(server, "k"), server.pid
+
+    assert (value, first != second) == (b"v", True)
+    with pytest.raises(ProcessLookupError):
+        os.kill(second, 0)
+
+
+async def test_a_server_that_ends_again_and_again_is_given_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a word on where to look."""
+    monkeypatch.setattr("bot.stores.MOST_RESTARTS", 2)
+    async with embedded(folder) as server:
+        keeping = asyncio.create_task(keep_server(server))
+        for _ in range(3):
+            pid = server.pid
+            os.kill(pid, signal.SIGKILL)
+            async with asyncio.timeout(20):
+                while server.pid == pid and not keeping.done():  # noqa: ASYNC110 - either may come
+                    await asyncio.sleep(0.01)
+        with pytest.raises(StartError, match="again and again"):
+            await asyncio.wait_for(keeping, 20)
 
 
 async def test_a_server_that_will_not_end_is_killed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
