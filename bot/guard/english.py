@@ -46,7 +46,6 @@ _CONTRACTIONS = tuple(
         (r"\b(you|we|they)'re\b", r"\1 are"),
         (r"\b(i|you|we|they)'ve\b", r"\1 have"),
         (r"\b(?:i'm|im)\b", "i am"),
-        (r"\b(his|her|their|our|my|your) own\b", r"\1"),
     )
 )
 _TOKEN = re.compile(

@@ -1,7 +1,7 @@
 """English ways to ask one thing, rewritten into one of them before the head of the question is taken off.
 
 Each line stands for a pattern of help desk questions. They are applied from top to bottom to the text in lower case,
-contractions written out, politeness gone. `<ing>` is the -ing form and `<ed>` the participle of a verb of `VERBS`; in
+contractions written out, politeness gone. `<do>` is a verb of `VERBS`, `<ing>` its -ing form, `<ed>` its participle; in
 the replacement `<verb>` is that verb. Where a pattern could be said of two different matters it is not here.
 """
 
@@ -36,6 +36,13 @@ _TABLE: tuple[tuple[str, str], ...] = (
     # wanting to know is no part of the question
     (
         (
+            r"^(?:(?:can|could) you )?(?:explain|describe|outline|give me|show me|tell me) (?:the )?"
+            r"(?:process|steps|procedure|way|instructions) "
+        ),
+        "steps ",
+    ),
+    (
+        (
             r"^(?:i (?:want|need|would like|wish|am trying|am looking|have) to|i am going to|"
             r"i plan to) ([^.,|]+?)[.,|]+ ?(?:how|how do i|what do i do|how do i go about|what should i do|how can i)$"
         ),
@@ -63,7 +70,6 @@ _TABLE: tuple[tuple[str, str], ...] = (
         ),
         "how to ",
     ),
-    (r"^(?:steps|instructions|way|procedure|process|guide|how-to) (?:to|for|of) <ing>", r"how to <verb>"),
     (r"^(?:steps|instructions|the way|way|procedure) to (?=\w)", "how to "),
     (
         r"^can you (?!(?:please )?(?:tell|show|help|explain|give|send|check|cancel|change|delete|block|update|fix))",
@@ -71,6 +77,14 @@ _TABLE: tuple[tuple[str, str], ...] = (
     ),
     (r"^what should i do if i (?:want|need|would like|wish) to ", "how to "),
     (r"^what (?:do|should|must|can) i (?:have to |need to )?do (?:in order )?to ", "how do i "),
+    (r"^what would be (?=the |a )", "what is "),
+    (r"^how to go about <ing>", "how do i <verb>"),
+    (r"^is there (?:a|any) way (?:that )?(?:i|we) can ", "can i "),
+    (r"^where (?:do|should|must|can) i (?:have to |need to )?go to <do>", "where can i <verb>"),
+    (r"^is ([\w -]+?) compatible with ", r"does \1 work with "),
+    (r"\b(\w+)'s (phone number|address|email|website)$", r"\1 \2"),
+    (r"\b(phone number|email|website) of (?:the )?(\w+)$", r"\2 \1"),
+    (r"^what is (your|the) email address$", r"what is \1 email"),
     (r"\b(if|when) ([\w' -]+?) gets (?=\w+ed\b|stolen\b|lost\b)", r"\1 \2 is "),
     (r"\benrol ((?:my |a |the )?\w+) in ", r"register \1 for "),
     (r"^who is responsible for <ing>", "who <verb>"),
@@ -81,10 +95,6 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (rf"^what (?:does|do) ({_NOUN}) not (cover|include)$", r"what is not \2ed by \1"),
     (rf"^what (?:should|must) ((?:my|the|a) {_NOUN}) (bring|submit|prepare)\b", r"what must \1 \2"),
     (rf"^what (?:does|do) ((?:my|the|a) {_NOUN}) (?:need|have) to (bring|submit|prepare)\b", r"what must \1 \2"),
-    (
-        r"^(?:explain|describe|outline|give me|show me|tell me) (?:the )?(?:process|steps|procedure|way|instructions) ",
-        "steps ",
-    ),
     (
         r"^(?:what|which) steps (?:do|should|must|can) i (?:need to |have to )?(?:take|follow) (?:in order )?to ",
         "how to ",
@@ -185,6 +195,8 @@ _TABLE: tuple[tuple[str, str], ...] = (
         "is there a fee for ",
     ),
     (r"^is there (?:a |an |any )?(?:charge|cost|fee)s? (?:to|when i|if i|for using|for) ", "is there a fee for "),
+    (r"^(?:will|do) i (?:be|get) charged (?:a fee |extra )?(?:for|if i|when i) ", "is there a fee for "),
+    (r"^do i (?:have to |need to )?pay (?:a fee |extra )?for ", "is there a fee for "),
     (r"^is there a fee for <ing>", r"is there a fee for <verb>"),
     (r"^(?:which|what) ([\w -]+?) are (?:there|on offer)$", r"which \1 do you offer"),
     # what it costs
@@ -272,6 +284,11 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (r"^who (?:is|are) (?:eligible|entitled|qualified)(?: for| to| to get| to receive)?\b", "who can get"),
     (r"^who (?:qualifies for|can receive|can claim)\b", "who can get"),
     (
+        r"^(?:what|which) ([\w -]+?) (?:do|must|should) (?:i|we) (?:have to |need to )?(bring|submit|provide)\b",
+        r"what \1 must i \2",
+    ),
+    (r"^(when|where|what|how often) (?:do|does) (?:i|we) (?:have|need) to ", r"\1 must i "),
+    (
         r"^what (?:do|must|should) (?:i|we) (?:have to |need to )?(bring|pack|submit|prepare|provide)\b",
         r"what must i \1",
     ),
@@ -287,7 +304,6 @@ _TABLE: tuple[tuple[str, str], ...] = (
         r"^where (?:are|is) (?:your|the) (?:company|office|shop|store) (?:located|based|situated)$",
         "where is your office",
     ),
-    (r"\b(?:is|are) (?:located|situated|to be found)$", "is"),
     (r"^where (?:is|are) (.+?) (?:located|situated|found)$", r"where is \1"),
 )
 
@@ -310,10 +326,14 @@ def _gerunds() -> dict[str, str]:
     return forms
 
 
-_FORMS = {"<ing>": _gerunds(), "<ed>": _participles()}
+_FORMS = {"<ing>": _gerunds(), "<ed>": _participles(), "<do>": {verb: verb for verb in VERBS}}
 _REWRITES = tuple(
     (
-        re.compile(pattern.replace("<ing>", r"(?P<ing>[a-z]+ing)\b").replace("<ed>", r"(?P<ed>[a-z]+)\b")),
+        re.compile(
+            pattern.replace("<ing>", r"(?P<ing>[a-z]+ing)\b")
+            .replace("<ed>", r"(?P<ed>[a-z]+)\b")
+            .replace("<do>", r"(?P<do>[a-z]+)\b")
+        ),
         replacement,
     )
     for pattern, replacement in _TABLE

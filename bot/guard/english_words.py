@@ -154,6 +154,7 @@ appeal: object to | appeal against
 in person: personally
 come in person: appear in person | show up in person | be there in person
 expense report: expense claim
+customer service: customer support | customer care
 discount code: promo code | promotion code | promotional code | coupon code
 unsubscribe from: stop receiving | opt out of | stop getting
 pool: swimming pool
