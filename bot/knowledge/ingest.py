@@ -37,15 +37,15 @@ from bot.ports import Embedder
 
 log = logging.getLogger(__name__)
 
-FORMAT = "4"
+FORMAT = "5"
 """Part of every version. Raise it when reading, splitting, tokens or embedded text change, so that all documents are
 made anew at the next ingest."""
 EMBED_BATCH = 16
 """Texts embedded, then written, at once: no more than that is done again after a crash. The built-in embedder gains
 nothing from more, a remote one needs some."""
 IN_HAND = 4
-"""Documents in work at once. Embedding takes nineteen twentieths of the time (see `bench/README.md`), so more would
-only wait for it with their texts in memory."""
+"""Documents in work at once. Embedding takes nine tenths of the time (see `bench/README.md`), so more would only wait
+for it with their texts in memory."""
 READERS = 2
 """Documents read at once, each by a process of up to a gigabyte."""
 WAIT_FOR_OTHERS = timedelta(minutes=30)

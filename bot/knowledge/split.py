@@ -32,7 +32,7 @@ class Sizes:
 
     target: int = 220
     limit: int = 400
-    overlap: int = 60
+    overlap: int = 100
 
 
 SIZES = Sizes()
