@@ -278,24 +278,26 @@ def rows(reply: object) -> list[Row]:
     """
     if not isinstance(reply, dict) or b"results" not in reply:
         raise StoreUnavailable("the search replied in another shape than RESP3")
-    return [
-        Row(
-            key=result.get(b"id", b"").decode(),
-            fields=_fields(result.get(b"id", b"").decode(), result.get(b"extra_attributes") or {}),
-            score=float(result.get(b"score", 0.0)),
-            codes=(result.get(b"extra_attributes") or {}).get(b"codes") or b"",
-        )
-        for result in reply[b"results"]
-    ]
+    return [_row(result) for result in reply[b"results"]]
 
 
-def _fields(key: str, attributes: Mapping[bytes, bytes | None]) -> dict[str, str]:
+def _row(result: Mapping[bytes, object]) -> Row:
+    key, attributes = _bytes(result.get(b"id")).decode(), result.get(b"extra_attributes")
+    found: Mapping[bytes, bytes | None] = attributes if isinstance(attributes, dict) else {}
     # A field that a foreign hash lacks comes as None from FT.AGGREGATE.
-    present = {name: value for name, value in attributes.items() if value is not None}
-    fields = {name.decode(): value.decode("utf-8", "replace") for name, value in present.items() if name != b"codes"}
+    fields = {
+        name.decode(): value.decode("utf-8", "replace")
+        for name, value in found.items()
+        if value is not None and name != b"codes"
+    }
     if ":p:" in key:
         _, fields["document"], fields["version"], fields["number"] = key.rsplit(":", 3)
-    return fields
+    score = result.get(b"score", 0.0)
+    return Row(key, fields, score if isinstance(score, float) else 0.0, _bytes(found.get(b"codes")))
+
+
+def _bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else b""
 
 
 def _list(reply: object) -> list[bytes]:
