@@ -30,6 +30,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from bot.config import Config
 from bot.knowledge.ingest import Ingest
 from bot.language import language_of
 from bot.llm.embed import BuiltinEmbedder
@@ -44,7 +45,6 @@ from bot.turn import Passage
 from tests.knowledge.sample_questions import CHINESE, ENGLISH, UNANSWERABLE
 from tests.servers.redis import redis_server
 
-MAX_COSINE_DISTANCE = 0.8
 TOP_K = 5
 FIRST = 3
 """Of the passages found for a follow-up: what a model surely reads."""
@@ -267,7 +267,9 @@ async def main(url: str, shared: Path, start: int, only: str) -> None:
         for at, (name, base) in enumerate(todo.items()):
             if only == "follow-ups" and name != "samples":
                 continue
-            passages = Passages(redis, embedder, kb=f"b{at}", max_cosine_distance=MAX_COSINE_DISTANCE)
+            passages = Passages(
+                redis, embedder, kb=f"b{at}", max_cosine_distance=Config().knowledge.max_cosine_distance
+            )
             await Ingest(passages, embedder).sync([base.folder])
             if only != "follow-ups":
                 await measure_quotes(passages, name, base, start)
