@@ -17,7 +17,6 @@ import sys
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO
 
 from bot.errors import UnreadableDocument
 from bot.knowledge.read import parse_content, read_content
@@ -46,33 +45,30 @@ def main(memory_mb: str, seconds: str) -> None:
             resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))
         request = json.loads(line)
         answer = _answer(Path(request["path"]), request["name"])
-        if _address_space() > int(memory_mb) * 1024 * 1024 / 2:
-            answer["last"] = True  # memory is hardly ever given back: the next document finds a new process
-        _send(out, answer)
-        if answer.get("last"):
+        # What is not given back, the next document would lack: it finds a new process.
+        last = _address_space() > int(memory_mb) * 1024 * 1024 / 2
+        data = answer[:-1] + (b', "last": true}' if last else b"}")
+        out.write(struct.pack(">Q", len(data)) + data)
+        out.flush()
+        if last:
             return
 
 
-def _answer(path: Path, name: str) -> dict[str, object]:
+def _answer(path: Path, name: str) -> bytes:
+    """A JSON object."""
     try:
         content = read_content(path)
         document = asdict(parse_content(name, content))
-        return {**document, "sha256": hashlib.sha256(content).hexdigest()}
+        return json.dumps({**document, "sha256": hashlib.sha256(content).hexdigest()}).encode()
     except UnreadableDocument as error:
-        return {"error": str(error)}
+        return json.dumps({"error": str(error)}).encode()
     except MemoryError:
         pass  # what fills the memory hangs on the error: nothing can be said before it is gone
     except RecursionError:
-        return {"error": "it is nested too deeply"}
+        return b'{"error": "it is nested too deeply"}'
     except Exception as error:  # noqa: BLE001  (a library met what it does not know: this document's end, no other's)
-        return {"error": f"broken, or not what its name says ({type(error).__name__})"}
-    return {"error": "reading it takes too much memory", "last": True}
-
-
-def _send(out: BinaryIO, answer: dict[str, object]) -> None:
-    data = json.dumps(answer).encode()
-    out.write(struct.pack(">Q", len(data)) + data)
-    out.flush()
+        return json.dumps({"error": f"broken, or not what its name says ({type(error).__name__})"}).encode()
+    return b'{"error": "reading it takes too much memory"}'
 
 
 def _address_space() -> int:
