@@ -417,7 +417,7 @@ from bot.__main__ import run, run_command
 from bot.cli_entry import Entry
 
 class Application:
-    async def serve(self, config, stop, announce):
+    async def serve(self, config, stop, announce, role="all"):
         print("ready", flush=True)
         await stop.wait()
         print("stopping", flush=True)
