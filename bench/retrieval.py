@@ -38,8 +38,8 @@ from bot.turn import Passage
 from tests.knowledge.sample_questions import CHINESE, ENGLISH, UNANSWERABLE
 from tests.servers.redis import redis_server
 
-K = 10
-"""Passages asked for; what stands deeper counts as missed."""
+K = 5
+"""Passages asked for, as by default; what stands deeper counts as missed."""
 
 
 class Remembering:
