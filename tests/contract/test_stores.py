@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from bot.turn import MAIN
 from tests.servers.openai import OpenAiServer
 
 QUESTION = "What does a safe deposit box cost?"
-DOCUMENTS = [Path(__file__).parents[2] / "samples" / "en" / "branches.html"]
+SAMPLES = Path(__file__).parents[2] / "samples" / "en"
+DOCUMENTS = [SAMPLES / "branches.html"]
 
 
 @pytest.fixture
@@ -39,10 +40,10 @@ def remote(redis_url: str, server: OpenAiServer, model: str) -> Config:
     return load(None, {"REDIS_URL": redis_url, "OPENAI_API_KEY": server.key, **environ})
 
 
-async def ingest(config: Config) -> None:
+async def ingest(config: Config, paths: Sequence[Path] = DOCUMENTS) -> None:
     """As `frontdesk ingest` does."""
     async with open_stores(config, join=True) as stores:
-        await Ingest(stores.knowledge[MAIN], stores.embedder).sync(DOCUMENTS, origin="cli")
+        await Ingest(stores.knowledge[MAIN], stores.embedder).sync(paths, origin="cli")
 
 
 async def search(stores: Stores) -> Found:
@@ -84,7 +85,7 @@ async def test_another_model_of_the_same_server_is_asked_with_the_key(
 
 async def test_the_key_is_sent_to_no_other_address(redis: Redis, redis_url: str, server: OpenAiServer) -> None:
     """What was configured before may be anybody's by now: it is asked without a key, and words decide."""
-    await ingest(remote(redis_url, server, "old"))
+    await ingest(remote(redis_url, server, "old"), [SAMPLES])
     asked = len(server.embeddings)
 
     async with OpenAiServer(key=server.key) as other, open_stores(remote(redis_url, other, "new"), join=True) as stores:
