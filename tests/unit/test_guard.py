@@ -213,6 +213,7 @@ How many times is the bus cleaned?|How often is the bus cleaned?
 怎么在手机上登录？|怎么在电脑上登录？
 需要提供什么材料？|你们提供什么材料？
 帮老师付费吗？|老师付费吗？
+有无障碍通道吗？|有障碍通道吗？
 """
 
 
