@@ -134,7 +134,7 @@ _LEANS_ON_NOTHING = _any(
 _LEANS_EN = _any(
     r"\b(?:it|its|it's|itself|this|these|those|that|that's|he|she|him|her|his|hers|they|them|their|theirs|they're|"
     r"he's|she's|there|here|such|former|latter|above|aforementioned|mentioned|earlier|again|else|instead|previously|"
-    r"otherwise|likewise|also|vice versa|ditto|both|neither|mine)\b",
+    r"otherwise|likewise|also|vice versa|ditto|both(?! (?:the |my |of the )?\w+s\b)|neither|mine)\b",
     r"\b(?:too|as well|either|though|then|so|only|yet)\s*[?.!]*\s*$|\bdo(?:es)? (?:so|the same)\b|"
     r"\bif (?:so|not)\b",
     r"^\W*(?:and|but|or|so|then|also|plus|what about|how about|same|for|with|without|except|because|as for|"
@@ -152,14 +152,15 @@ _LEANS_EN = _any(
     r"\bmore (?:details?|info|information|examples?)\b(?! (?:about|on|of|for)\b)|\btell me more\b|\belaborate\b|"
     r"\bin (?:detail|short|other words)\s*[?.!]*\s*$|\bremember(?:ed)?\b|\bsummari[sz]e\b|\brephrase\b|"
     r"^\W*(?:can you |could you |please )*repeat\b|\brepeat (?:it|that|your)\b|"
-    r"\btranslate\b|\bin (?:english|chinese)\b",
+    r"\btranslate\b|"
+    r"^(?:.*\b(?:say|answer|reply|explain|write|tell)\b.*)?\W*in (?:english|chinese)(?: please| pls)?\W*$",
 )
 _LEANS_ZH = _any(
     r"[它她他这那此其]|该(?:产品|公司|服务|功能|政策|文件|项目|账户|业务|员工|部门|银行|系统|规定|问题|方法|活动|卡|计划|费用|协议|条款)",
-    r"上面|上述|前面|后面|下面|(?<![可得])以[上下]|前者|后者|刚才|刚刚|刚说|刚问|上一|前一个|后一个|下一步|同上|如上|上文",
+    r"上面|上述|前面|后面|下面|(?<![可得])以[上下]|前者|后者|刚才|刚刚|刚说|刚问|上一|前一个|后一个|下一步|(?<!合)同上|如上|上文",
     r"(?:^|[,，。\s你我])之前|之前(?:说|提|问|讲|的|那)|先前|刚(?:说|提|讲)",
     r"第[一二三四五六七八九十\d]+(?:个|点|种|条|步|项|款|句)|^\W*(?:能|可以|有没有|要)?(?:再)?(?:快|慢|早|晚|便宜|简单)一?[点些]",
-    r"另外|另一|别的|同样|一样|还有(?:吗|呢|什么|哪|没)|还(?:需要|要|能|可以|会|应)|也|再(?:说|讲|来|给|详细|具体|解释|问|举|帮|试)",
+    r"另外|另一|别的(?:吗|呢|办法|方法|选择|\W*$)|同样|一样|还有(?:吗|呢|什么|哪|没)|还(?:需要|要|能|可以|会|应)|也|再(?:说|讲|来|给|详细|具体|解释|问|举|帮|试)",
     r"详细(?:说|讲|一点|点|介绍一下$)|具体(?:点|一点|说|讲)|展开|举(?:个|一个)?例|换句话|换个|总结|概括|翻译|重复|复述",
     r"你(?:刚|说|提到|讲|告诉|推荐|列|指|意思|的(?:回答|答案|意思|话))|^\W*(?:是|啥|有)?什么意思\W*$|记得|记住",
     r"^\W*(?:那|然后|所以|但是|可是|不过|而且|还|也|或者|如果不|否则|对于|至于|除了|只有|只是|就是|为什么呢|怎么办\W*$|因为|比)",
@@ -247,7 +248,7 @@ _NOW_EN = _any(
     rf"\b(?:this|next|last|past|coming|previous|past few|next few|last few) (?:\w+ )?{_PERIOD}\b",
     r"\bwhat(?:'s| is) the (?:time|date)\b|\bwhat (?:time|day|date|year|month) is (?:it|today)\b|"
     r"\b(?:down|offline) \?*$|"
-    r"\bis (?:[\w'-]+ ){1,4}"
+    r"(?<!when )\bis (?:[\w'-]+ ){1,4}"
     r"(?:down|offline|available|open|closed|working|online|in stock|sold out|delayed|busy|back|fixed)\b"
     r"(?! (?:on|at|during|in|for|to|from|every|all|after|before|until|when|if|with)\b)|"
     r"\bwill (?:[\w'-]+ ){1,4}be (?:back|fixed)\b",
@@ -257,7 +258,7 @@ _NOW_EN = _any(
 _NOW_ZH = _any(
     r"今[天日晚早年儿后]|明[天日晚早年儿]|[昨后前][天日晚年]|去年|现在|目前|当前|如今|眼下|此刻|最近|近期|近来|最新|本[周月年]|本(?:季度|学期)",
     r"[下上](?:周|个月|月|星期|礼拜|季度|学期|半年|次|回)|刚刚|刚才|几点了|(?:星期|礼拜|周)几(?:了|\W*$)|几号(?:了|\W*$)|即将|已经|还没|尚未",
-    r"天气|汇率|股价|油价|金价|新闻|截至|截止(?:到)?(?:今|目前|现在)|近(?:[几一两三]|\d)|什么时候(?:恢复|上线|发布|开放)|(?:坏|挂|崩|宕机)了|维护中|还在|"
+    r"天气|汇率|股价|油价|金价|新闻|截至|截止(?:到)?(?:今|目前|现在)|近(?:[几一两三]|\d)|什么时候(?:恢复|上线|发布|开放)|(?:坏|挂|崩|宕机)了(?!.*(?:怎么|如何|怎样|谁|哪))|维护中|还在|"
     r"有货|缺货(?!的)|了(?:吗|没有?|么)\W*$|下一?(?:班|趟|场)",
 )
 
