@@ -21,6 +21,9 @@ MAX_SENTENCES = 16
 """Per passage; where there are more, neighbours share a vector. A passage of prose has 3 to 8, a list of words 100."""
 FLAT_SHARE = 0.6
 """Numbers smaller than this many standard deviations become 0, which makes about as many of each of the three."""
+TWIN_COSINE = 0.6
+"""From here on a passage in another language is a copy, if each is the other's nearest: of true copies 9 in 10 are as
+near. With 0.5, one in 50 passages without a copy gets one, and an answer in the other language is lost behind it."""
 _BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, np.newaxis], axis=1).astype(np.float32)
 """The eight bits of each byte, shape (256, 8)."""
 
@@ -87,3 +90,26 @@ def cosines(vector: bytes, codes: Sequence[bytes]) -> list[tuple[float, float]]:
         own, *others = [next(near) for _ in range(count)] or [0.0]
         found.append((own, max(others, default=own)))
     return found
+
+
+def twins(codes: Sequence[bytes], languages: Sequence[str], *, dimensions: int) -> list[int | None]:
+    """For each passage the number of its copy in another language: each the other's nearest there, and near enough.
+
+    Args:
+        codes: of passages, as of `cosines`; those of another length have no copy.
+        languages: of each passage.
+        dimensions: of the vectors.
+    """
+    size = 2 * math.ceil(dimensions / 8)
+    own = [code[:size] if code and len(code) % size == 0 else bytes(size) for code in codes]
+    if len(set(languages)) < 2:
+        return [None] * len(codes)
+    bits = np.unpackbits(np.frombuffer(b"".join(own), dtype=np.uint8).reshape(-1, 2, size // 2), axis=2)
+    signs = bits[:, 0].astype(np.float32) - bits[:, 1]
+    signs /= np.maximum(np.linalg.norm(signs, axis=1, keepdims=True), 1.0)
+    names = np.array(languages)
+    near = np.where(names[:, np.newaxis] == names, -1.0, signs @ signs.T)
+    nearest = near.argmax(axis=1).tolist()
+    return [
+        other if near[at, other] >= TWIN_COSINE and nearest[other] == at else None for at, other in enumerate(nearest)
+    ]

@@ -11,12 +11,10 @@ what comes of it; the constants were chosen there on the even questions.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
-from bot.knowledge.vectors import cosines
+from bot.knowledge.vectors import cosines, twins
 from bot.knowledge.words import SENTENCE_BREAK
 from bot.message import Language
 from bot.store.passages_index import Row
@@ -25,10 +23,10 @@ from bot.turn import Passage
 WORDS_WEIGHT = 0.5
 """Of coverage; the rest is nearness. From 0.4 to 0.6 the figures hardly move; lower loses Chinese, higher loses
 questions asked in other words or another language."""
-FOREIGN_SHARE = 0.6
+FOREIGN_SHARE = 0.7
 """A passage in another language than the asker's shares no words with the question, so it gets this part of the best
-coverage in the asker's language. With 0.5, chance words beat 2 of 100 right passages in the other language; with 0.8,
-copies in the other language come before 1 of 100 in the asker's."""
+coverage in the asker's language. With 0.5, chance words beat 4 of 100 right passages in the other language; with 0.8,
+passages in the other language beat 1 or 2 of 100 in the asker's."""
 STRONG_SCORE = 0.25
 """A passage with this score is relevant however far its vector is: questions about something else reach it in 2 of 100
 cases, or 1 in 10 if they share a way of asking with the documents ("How do I change my …")."""
@@ -43,7 +41,6 @@ BM25_B = 0.75
 
 _BREAK = SENTENCE_BREAK.strip()
 """What its blanks enclose: those stay with the words beside it."""
-_LANGUAGE_PART = re.compile(r"(?i)(?<![^/._-])(en|zh)([-_][a-z]{2,4})?[/._-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +50,12 @@ class Candidate:
     Attributes:
         row: as Redis returned it.
         nearness: mean of its cosine and its nearest sentence's; None if the question has no vector.
+        twin: key of the candidate that says the same in the other language; empty if there is none.
     """
 
     row: Row
     nearness: float | None
+    twin: str = ""
 
     @property
     def path(self) -> str:
@@ -80,8 +79,13 @@ def merged(nearest: Iterable[Row], sharing: Iterable[Row], vector: bytes | None)
     found = {row.key: row for row in sharing} | {row.key: row for row in nearest}
     if vector is None:
         return [Candidate(row, None) for row in found.values()]
-    near = cosines(vector, [row.codes for row in found.values()])
-    return [Candidate(row, _nearness(row, *cosine)) for row, cosine in zip(found.values(), near, strict=True)]
+    both = list(found.values())
+    codes = [row.codes for row in both]
+    pairs = twins(codes, [row.fields["language"] for row in both], dimensions=len(vector) // 4)
+    return [
+        Candidate(row, _nearness(row, *cosine), both[twin].key if twin is not None else "")
+        for row, cosine, twin in zip(both, cosines(vector, codes), pairs, strict=True)
+    ]
 
 
 def _nearness(row: Row, whole: float, sentence: float) -> float:
@@ -166,31 +170,13 @@ def _scored(
         nearness = candidate.nearness or 0.0
         return WORDS_WEIGHT * words + (1 - WORDS_WEIGHT) * nearness
 
-    scored = [(score(one, share), one) for one, share in zip(candidates, covered, strict=True)]
-    scored = _own_copies_first(scored, language)
+    scores = {one.row.key: score(one, share) for one, share in zip(candidates, covered, strict=True)}
+    for one in candidates:
+        # The asker's copy takes the better score of the two.
+        if one.language != language and one.twin and scores[one.row.key] > scores[one.twin]:
+            scores[one.row.key], scores[one.twin] = scores[one.twin], scores[one.row.key]
+    scored = [(scores[one.row.key], one) for one in candidates]
     return sorted(scored, key=lambda pair: (-pair[0], pair[1].language != language, pair[1].row.key))
-
-
-def _own_copies_first(scored: list[tuple[float, Candidate]], language: Language) -> list[tuple[float, Candidate]]:
-    """Where a document's copy in another language scores best, the asker's own copy takes its score."""
-    own: dict[str, tuple[float, Candidate]] = {}
-    for score, candidate in scored:
-        document = _without_language(candidate.path)
-        if candidate.language == language and (document not in own or score > own[document][0]):
-            own[document] = score, candidate
-    raised: dict[str, float] = {}
-    for score, candidate in scored:
-        _, copy = own.get(_without_language(candidate.path), (0.0, candidate))
-        # A document that is itself in two languages is no copy of itself.
-        if candidate.language != language and copy.path != candidate.path:
-            raised[copy.row.key] = max(score, raised.get(copy.row.key, 0.0))
-    return [(max(score, raised.get(candidate.row.key, 0.0)), candidate) for score, candidate in scored]
-
-
-@lru_cache(maxsize=10_000)
-def _without_language(path: str) -> str:
-    """`samples/zh/fees.md`, `samples/en/fees.md` and `samples/fees.zh-cn.md` are one document."""
-    return _LANGUAGE_PART.sub("", path)
 
 
 def _passage(candidate: Candidate, score: float) -> Passage:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.knowledge.vectors import MAX_SENTENCES, coded, cosines, embedded, sentence_texts
+from bot.knowledge.vectors import MAX_SENTENCES, coded, cosines, embedded, sentence_texts, twins
 
 
 def unit(seed: int, *, dimensions: int = 512) -> bytes:
@@ -76,3 +76,12 @@ def test_many_sentences_share_vectors(parts: list[str]) -> None:
     assert len(found) <= MAX_SENTENCES
     assert all(found)
     assert "".join("".join(found).split()) == "".join("".join(parts).split())
+
+
+def test_a_copy_is_the_nearest_in_the_other_language_both_ways() -> None:
+    """Passages of one language have none, nor have two that only share a subject."""
+    codes = [coded([unit(1)]), coded([unit(1)]), coded([unit(2)]), coded([unit(1)]), b""]
+
+    assert twins(codes, ["en", "zh", "zh", "en", "zh"], dimensions=512) == [1, 0, None, None, None]
+    assert twins(codes, ["en"] * 5, dimensions=512) == [None] * 5
+    assert twins([], [], dimensions=512) == []
