@@ -36,9 +36,7 @@ async def recall(passages: Passages, language: Language, questions: Sequence[tup
 async def test_questions_find_the_document_that_answers_them(
     ingest: Ingest, passages: Passages, language: Language, questions: tuple[tuple[str, str, str], ...]
 ) -> None:
-    """Of 24 questions in each language at least 18 find the fact first, 23 among five; all but one are answered in
-    the asker's language.
-    """
+    """Of 24 in each language at least 18 find the fact first, 23 among five, all but one in the asker's language."""
     await ingest.sync([SAMPLES])
 
     first, five = await recall(passages, language, questions)
