@@ -92,7 +92,7 @@ async def _open_telegram(
     if stores.server is None:
         # Others may serve on this Redis too, and Telegram lets only one poll. An embedded server has one owner.
         bot_id = token.get_secret_value().partition(":")[0]
-        leader = RedisLeader(stores.scripts, task=f"telegram:{bot_id}", life=LEAD)
+        leader = RedisLeader(stores.scripts, task=f"telegram:{bot_id}", life=min(LEAD, config.inbox.lease))
         receiver = LedReceiver(receiver, leader, name="telegram")
     platforms.receivers["telegram"] = receiver
 
