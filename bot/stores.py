@@ -49,9 +49,6 @@ FLAT_UP_TO = 100_000
 (`knowledge.redis_url`). A graph is built anew at each load of Redis, which answers nothing meanwhile: on a server that
 also takes the messages in, that weighs more than slower searches. Measured by `bench.search`."""
 
-APOLOGIES = ((1, timedelta(days=1)),)
-"""How often a conversation hears that its messages were too old."""
-
 BURST_SHARE = 4
 """A bot or group may send a quarter of its rate at once."""
 
@@ -231,7 +228,7 @@ def _open(
         "messages": [(rate.count, rate.per) for rate in config.limits.messages],
         "commands": [(rate.count, rate.per) for rate in config.limits.commands],
         "refusals": REFUSALS,
-        "apologies": APOLOGIES,
+        "apologies": apologies(config.inbox.max_age),
     }
     return Stores(
         server=server,
@@ -267,6 +264,14 @@ def _open(
         knowledge=KnowledgeBases(kb_redis, names, _opener(config, kb_redis, embedder, embedders)),
         embedder=embedder,
     )
+
+
+def apologies(max_age: timedelta) -> Sequence[tuple[int, timedelta]]:
+    """How often a conversation hears that its messages were too old, by the moment at which they are taken up.
+
+    What is written after an apology is too old no sooner than that age later, and so gets one of its own.
+    """
+    return ((1, max_age),)
 
 
 def _opener(config: Config, redis: Redis, embedder: Embedder, embedders: Embedders) -> Callable[[str], Passages]:

@@ -12,7 +12,7 @@ from bot.turn import Turn
 
 
 class Late:
-    """Ends the turn of a message that is too old, with one apology for all of its conversation.
+    """Ends the turn of a message that is too old, with one apology for all that its conversation has waiting.
 
     It stands after the commands: who asked to be forgotten yesterday still is.
     """
@@ -33,7 +33,9 @@ class Late:
         if turn.age <= self._max_age:
             return turn
         conversation = PersonId(turn.incoming.conversation.id)
-        decision = await self._limiter.decide("apologies", conversation, turn.incoming.id, turn.arrived_ms)
+        # By now and not by the arrival: what piled up over days is one apology, what was written after it another.
+        now_ms = round((turn.incoming.sent_at + turn.age).timestamp() * 1000)
+        decision = await self._limiter.decide("apologies", conversation, turn.incoming.id, now_ms)
         if not decision.allowed:
             return replace(turn, silent=True, outcome="refused")
         return turn.told(self._texts("late", turn.voice), "refused")
