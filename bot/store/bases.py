@@ -70,10 +70,16 @@ class KnowledgeBases:
         return sorted({name.decode() for name in known} - set(self._passages))
 
     async def forget_name(self, base: str) -> None:
-        """A base has been emptied. SREM, one round trip.
+        """A base has been emptied: the answers made from it go, with the questions of people in them, then its name.
+
+        SCAN of all keys, twice, an UNLINK for each that is found, SREM. Broken off, the name stays and all is done
+        again.
 
         Raises:
             StoreUnavailable: it is emptied again at the next start.
         """
-        with translated("forget the name of a knowledge base"):
+        with translated("forget a knowledge base"):
+            for kind in ("answer", "asked"):
+                async for key in self._redis.scan_iter(f"{keys.kb(base)}:{kind}:*", count=1_000):
+                    await self._redis.unlink(key)
             await self._redis.srem(keys.BASES, base)

@@ -30,7 +30,8 @@ class RedisForgetting:
         partitions: of the inbox.
         lane: of the inbox.
         kb_scripts: on the server of the knowledge bases.
-        knowledge_bases: names; answers and marks are kept in each.
+        knowledge_bases: names; answers and marks are kept in each. /forget goes through those that were taken out of the
+            configuration, too, as long as anything is in them.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class RedisForgetting:
         self._partitions = partitions
         self._lane = lane
         self._kb_scripts = kb_scripts
-        self._kbs = tuple(keys.kb(name) for name in knowledge_bases)
+        self._bases = frozenset(knowledge_bases)
 
     async def reset(self, conversation: Conversation, at_ms: int) -> None:
         """Forget the history of one conversation: one script in its partition, one in each knowledge base.
@@ -86,8 +87,8 @@ class RedisForgetting:
     async def forget(self, person: PersonId, at_ms: int) -> Receipt:
         """Erase all that is stored about a person; see `forget.lua` and `answer_forget.lua`.
 
-        One script in each partition and knowledge base; for a person of the chat page, one UNLINK of the replies kept
-        for it. The limiter's windows stay until they run out, within a day: they hold moments and message ids, no
+        One script in each partition and knowledge base, SMEMBERS for the names of the latter; for a person of the chat
+        page, one UNLINK of the replies kept for it. The limiter's windows stay until they run out, within a day: they hold moments and message ids, no
         words, and without them /forget would lift every limit.
 
         Raises:
@@ -132,10 +133,13 @@ class RedisForgetting:
         return cast("tuple[int, int, int, list[bytes]]", tuple(cast("list[object]", answer)))
 
     async def _mark_answers(self, kind: str, marked: str, at_ms: int, *, everything: bool = False) -> int:
-        erased = 0
-        for kb in self._kbs:
+        bases, erased = self._bases, 0
+        if everything:
+            with translated("read the names of the knowledge bases"):
+                bases |= {name.decode() for name in await self._kb_scripts.redis.smembers(keys.BASES)}
+        for base in sorted(bases):
             answer = await self._kb_scripts.run(
-                "answer_forget", [kb], kind, marked, at_ms, keys.MARK_MS, int(everything)
+                "answer_forget", [keys.kb(base)], kind, marked, at_ms, keys.MARK_MS, int(everything)
             )
             erased += cast("int", answer)
         return erased

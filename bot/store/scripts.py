@@ -52,7 +52,7 @@ class Scripts:
     """
 
     def __init__(self, redis: Redis, *, durability: Durability = "memory", now_ms: int | None = None) -> None:
-        self._redis = redis
+        self.redis = redis
         self._send = cast("Callable[..., Awaitable[object]]", redis.execute_command)  # untyped in redis-py
         self.durability = durability
         self._loaded: dict[str, tuple[str, str]] = {}
@@ -105,7 +105,7 @@ class Scripts:
         return answer
 
     async def _both(self, *commands: Sequence[Argument]) -> tuple[object, object]:
-        pipeline = self._redis.pipeline(transaction=False)
+        pipeline = self.redis.pipeline(transaction=False)
         for command in commands:
             pipeline.execute_command(*command)
         answer, reached = await pipeline.execute(raise_on_error=False)

@@ -13,7 +13,9 @@ from bot.answers import Hit
 from bot.message import MessageId
 from bot.store import keys
 from bot.store.answers import FREE, LEAD, RedisAnswers
+from bot.store.bases import KnowledgeBases
 from bot.store.forgetting import RedisForgetting
+from bot.store.passages import Passages
 from bot.store.scripts import Scripts, milliseconds
 from bot.turn import AnswerKey, StoredAnswer
 from tests.contract.samples import START_MS, conversation
@@ -294,3 +296,43 @@ async def test_forget_erases_the_answers_of_that_person_alone(answers: RedisAnsw
     assert receipt.answers == 2
     assert await answers.find(key("mine"), THREE) == "lead"
     assert isinstance(await answers.find(key("theirs"), THREE), Hit)
+
+
+async def test_forget_reaches_a_base_that_was_taken_out(answers: RedisAnswers, redis: Redis) -> None:
+    """Its answers hold people's questions as long as they live, whatever the configuration says by now."""
+    scripts = Scripts(redis)
+    forgetting = RedisForgetting(redis, scripts, partitions=1, kb_scripts=scripts, knowledge_bases=["main"])
+    await redis.sadd(keys.BASES, "main", "old")
+    await stored(answers, key("mine", "old"))
+
+    receipt = await forgetting.forget(HERE.person, START_MS)
+
+    assert receipt.answers == 1
+    assert await answers.find(key("mine", "old"), THREE) == "lead"
+
+
+async def test_forget_finds_an_answer_that_outlives_a_shorter_ttl(answers: RedisAnswers, redis: Redis) -> None:
+    """What leads to a person's answers lives as long as the longest of them."""
+    await stored(answers, key("long"))
+    hasty = RedisAnswers(Scripts(redis), ttl=timedelta(seconds=10))
+
+    await stored(hasty, key("short"))
+
+    asked = await redis.pttl(f"{keys.kb('main')}:asked:{HERE.person}")
+    assert asked > milliseconds(timedelta(minutes=59))
+
+
+async def test_an_emptied_base_keeps_no_questions(answers: RedisAnswers, redis: Redis) -> None:
+    """Its answers go with it, and nobody else's."""
+
+    def none(_: str) -> Passages:
+        raise AssertionError("no base is to be opened")
+
+    bases = KnowledgeBases(redis, [], none)
+    for base in ("old", "older"):
+        await stored(answers, key("mine", base))
+
+    await bases.forget_name("old")
+
+    assert [name async for name in redis.scan_iter(f"{keys.kb('old')}:*")] == []
+    assert isinstance(await answers.find(key("mine", "older"), THREE), Hit)

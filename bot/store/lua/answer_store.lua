@@ -29,7 +29,8 @@ redis.call('DEL', entry)
 redis.call('HSET', entry, unpack(ARGV, 9))
 redis.call('PEXPIRE', entry, ttl_ms)
 redis.call('SADD', asked, key)
-redis.call('PEXPIRE', asked, ttl_ms)
+-- Never sooner: an answer stored before `answers.ttl` was made shorter must still be found by /forget.
+redis.call('PEXPIRE', asked, math.max(ttl_ms, redis.call('PTTL', asked)))
 if leads then
   redis.call('DEL', lead)
 end
