@@ -10,8 +10,19 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from bot.guard.chinese_courtesy import untroubled
 from bot.guard.chinese_frames import reworded
-from bot.guard.chinese_words import A_OR_AN, ACTORS, LINKED, LONGEST, MEASURE, NO_VERBS, TABLE
+from bot.guard.chinese_words import (
+    A_OR_AN,
+    ACTORS,
+    HAPPENS,
+    HOURS_OF_BUSINESS,
+    LINKED,
+    LONGEST,
+    MEASURE,
+    NO_VERBS,
+    TABLE,
+)
 from bot.guard.form import Form
 from bot.guard.quantity import spell_quantities
 from bot.guard.script import SAME_SOUND, TO_SIMPLIFIED
@@ -36,7 +47,7 @@ _CLOCK = re.compile(
 _WEEKDAY = re.compile(r"(?:星期|礼拜|周)([一二三四五六日天])(?!年|期)")
 _CHINESE_DATE = re.compile(r"(\d{1,2})月(\d{1,2})[日号]")
 _HOW_TO = re.compile(
-    r"^(?:我?(?:想要?|要|需要|打算))?(.{2,20}?)[,，]?(?:的(?:具体)?(?:方法|流程|步骤|方式)(?:是什么|是怎样的|是怎么样的|有哪些|是啥)|"
+    r"^(?:我?(?:想要?|要|需要|打算))?(.{2,20}?)[,，]?(?:的(?:具体)?(?:方法|流程|步骤)(?:是什么|是怎样的|是怎么样的|有哪些|是啥)|"
     r"(?:方法|流程|步骤)(?:是什么|是怎样的|是怎么样的|有哪些|是啥)|[,，]?(?:应该|该|需要|要)?(?:怎么做|怎么操作|如何操作))[?？。\s]*$"
 )
 _WHY = re.compile(
@@ -49,7 +60,9 @@ _FOREIGN_NAME = re.compile(rf"[{_HAN}]{{1,8}}(?:·[{_HAN}]{{1,8}})+")
 _RANGE = re.compile(r"(?<=[\d日年月号点])\s*(?:[-–—~]+|至)\s*(?=\d)")
 _BORN_IN = re.compile(r"[在于]([^,，。;；的在于]{2,12})(出生|去世|逝世|长大)(?![在于])")
 _ADVERB = re.compile(r"^([^,，。]{1,8}?)(后来|随后|接下来|此后|最终|最后)(?![一的])")
-_FINAL = re.compile(r"(?<=.)[呢啊呀哦啦哈哟噢]+(?=[\s,.!?，。！？~]*$)")
+_NO_SURNAME = re.compile("[餘範](?=醫師|醫生|老師|教授|律師|先生|小姐|女士|經理|主任|師傅|太太)")
+_APART = {"餘": "馀", "範": "笵"}
+"""Not the surnames 余 and 范, which simplified script spells like these."""
 _MOMENT = ("wd:", "date:", "time:")
 _MOMENTS = words("早上 上午 中午 下午 晚上 夜里 周末")
 _ARTICLE_AFTER = ("是", "为", "成为", "作为", "的")
@@ -59,14 +72,15 @@ MAX_QUESTION_CHARS = 40
 MAX_SHORT_WORDS = 14
 """Above it, a text may hold several clauses, and a moment of time belongs to one of them."""
 _ASKING = ("怎么", "何时", "几点", "几号", "哪里", "为何", "怎么办")
-_PLACES_AND_TIMES = ("何时", "几点", "几号", "哪里")
+_TIMES = ("何时", "几点", "几号")
+_PLACES_AND_TIMES = (*_TIMES, "哪里")
 MAX_VERB_CHARS = 3
 MAX_TOPIC_WORDS = 8
 
 
 def chinese_form(question: str) -> Form:
     """The form of a question, as it is written."""
-    text = _untroubled(simplified(fold(question)))
+    text = untroubled(simplified(fold(question)))
     if len(text) <= MAX_QUESTION_CHARS:
         text = reworded(text)
     text = _ADVERB.sub(r"\2\1", _BORN_IN.sub(r"\2在\1", text))
@@ -87,7 +101,7 @@ def chinese_form(question: str) -> Form:
 
 def simplified(text: str) -> str:
     """The text in simplified script, without accents."""
-    return _plain_letters(text.translate(TO_SIMPLIFIED))
+    return _plain_letters(_NO_SURNAME.sub(lambda match: _APART[match[0]], text).translate(TO_SIMPLIFIED))
 
 
 def _plain_letters(text: str) -> str:
@@ -131,23 +145,6 @@ def _value(numeral: str) -> int:
     return total + section + figure
 
 
-def _untroubled(text: str) -> str:
-    """Without politeness and final particles at either end, so that the frames below find the ends of the question."""
-    before = ""
-    while text != before:
-        before = text
-        text = _FINAL.sub("", text.strip(" ,.!?。，！？~"))
-        for length in range(min(8, len(text)), 0, -1):
-            if TABLE.get(text[:length]) == ():
-                text = text[length:]
-                break
-        for length in range(min(8, len(text)), 0, -1):
-            if TABLE.get(text[-length:]) == ():
-                text = text[:-length]
-                break
-    return text
-
-
 def _framed(text: str) -> tuple[str, str]:
     """Questions that are asked by a frame around the matter: its price, its reason, the way to do it."""
     for asks, frame in (("价", _PRICE), ("为何", _WHY), ("怎么", _HOW_TO)):
@@ -179,12 +176,17 @@ def _particles(words: list[str]) -> list[str]:
     kept: list[str] = []
     for at, word in enumerate(words):
         following = words[at + 1] if at + 1 < len(words) else ""
-        if word in ("的", "之") or (word == "了" and following not in ("吗", "没", "")):
+        if word in ("的", "之") or (word == "了" and following not in ("吗", "没", "") and _says_little(words, at)):
             continue
         if word == "在" and (following == "哪里" or following.startswith(("n:", *_MOMENT))):
             continue
         kept.append(word)
     return kept
+
+
+def _says_little(words: list[str], at: int) -> bool:
+    """Whether the `了` there says nothing new: what is lost has been lost, but `换了手机` is not `换手机`."""
+    return len(words) > MAX_SHORT_WORDS or bool(HAPPENS.search("".join(words[:at])))
 
 
 def _moment_first(words: list[str]) -> list[str]:
@@ -219,9 +221,10 @@ def _without_asker(words: list[str]) -> list[str]:
         and "你" not in words
         and words[1:2]
         and words[1] in (*_ASKING, "能", "必须", "应该", "需要", "想")
+        and not HOURS_OF_BUSINESS.search("".join(words))
     ):
         words = words[1:]
-    if words[:1] == ["你"] and "我" not in words and words[1:2] and words[1] in (*_ASKING, "几点"):
+    if words[:1] == ["你"] and words[1:2] and words[1] in _TIMES and HOURS_OF_BUSINESS.search("".join(words)):
         words = words[1:]
     return words
 
@@ -242,7 +245,9 @@ def _asked(words: list[str]) -> tuple[str, list[str]]:
     if asks == "哪里" and rest[:1] == ["找到"] and not topic:
         return asks, [*rest[1:], "@"]
     if asks == "怎么办":
-        return asks, [word for word in topic if word not in ("如果", "了")] if not rest else [*topic, "@", *rest]
+        happened = HAPPENS.search("".join(topic).rstrip("了"))
+        untold = ("如果", "了") if happened else ("如果",)
+        return asks, [word for word in topic if word not in untold] if not rest else [*topic, "@", *rest]
     if asks == "为何" or not topic:
         return asks, topic + rest
     if not rest and asks in _PLACES_AND_TIMES:

@@ -13,10 +13,7 @@ from bot.guard.chinese_same import SYNONYMS
 from bot.guard.table import words
 
 _TAKEN_OUT = """
-请问一下 请问下 请问 你好 您好 大家好 亲 麻烦问一下 麻烦问下 麻烦您 麻烦 打扰一下 打扰了 不好意思 请教一下 请教
-我想问一下 我想问下 我想问 想问一下 想问下 想问 我想知道 我想了解一下 我想了解 想了解一下 想知道 我想请问
-能告诉我 可以告诉我 请告诉我 告诉我一下 帮忙看下 帮忙看一下 请帮我看看 帮我看看 帮我看下 帮忙 谢谢您 谢谢你 谢谢
-多谢 感谢 急 在线等 咨询一下 我想咨询一下 劳驾 具体 到底 究竟 一下 的话 一般 通常
+请问一下 请问下 请问 到底 究竟 一下 的话
 """
 """Politeness and fillers, and words that make no other question."""
 
@@ -39,7 +36,7 @@ _WHOLE = """
 过敏 通过 超过 不会 不是 是不是 不同 怎么办理 怎么办卡 怎么办证 怎么做饭 用户 信用 费用 适用 通用 作用 专用 公用 常用
 商用 用途 用品 用餐 引用 试用 租用 聘用 录用 雇用 挪用 占用 盗用 冒用 滥用 复用 重用 利用 用力 用心 有用 没用 家用
 民用 军用 耐用 实用 备用 食用 饮用 服用 用药 用法 用量 用电 用水 用车 用工 用人 用语 用时 启用 停用 禁用 提前 开户行
-代办
+代办 一下午 一下子 我们 咱们 改行 改期 改装 改编 改派 改约 改天 改口 改道 改嫁 吗啡 喇嘛
 """
 
 _YES_NO = {
@@ -84,6 +81,13 @@ LINKED = words("把 从 给 在 对 向 被 让 和 比 到 用 由 因为 如�
 """Words with which a topic is more than one thing."""
 NO_VERBS = words("不 没 会 才 都 就 能 样 走 说 看 这么 那么 有 是 在 多 少 去 来 到 给 从 把 @ 什么 吗 想 需要 必须")
 """Words with which what follows a question word is more than a verb."""
+
+HAPPENS = re.compile(
+    "(?:(?:忘记|丢|错过).{0,4}|坏|碎|裂|摔|掉|断|堵|漏水?|盗|偷|死机|黑屏|停电|出错|失败|失效|过期|逾期|迟到|错过|误机|延误|生病|受伤|过敏|发烧|感冒|头晕|不适|"
+    "超时|卡住|不见|不足|不够|不动|不到|不上|不开)$"
+)
+"""Ends of words for what nobody plans, so that with or without `了` it has happened."""
+HOURS_OF_BUSINESS = re.compile("(?:开门|关门|营业|打烊)$")
 
 _MEASURES = """
 个 位 名 条 座 种 张 件 份 次 级 岁 年 月 天 日 号 小时 个小时 个月 周 星期
@@ -133,9 +137,8 @@ def _table() -> dict[str, tuple[str, ...]]:
             "曾任": ("曾", "担任"),
             "在": ("在",),
             "您": ("你",),
-            "咱们": ("我",),
-            "我们": ("我",),
             "你们": ("你",),
+            "时侯": ("时候",),
             "登陆": ("登录",),
         }
     )

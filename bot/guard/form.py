@@ -7,6 +7,7 @@ languages, so a word that nobody thought of makes two questions differ, never ag
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -31,8 +32,27 @@ class Form:
         return not self.owners or not other.owners or self.owners == other.owners
 
     def same_asks(self, other: Form) -> bool:
-        """Whether both ask the same; "when" goes with the time of day and with the day, these two not together."""
-        return self.asks == other.asks or {self.asks, other.asks} in _MOMENTS
+        """Whether both ask the same.
+
+        "When" asks for a time of day only where it is of every day: a shop opens at nine, a fair opens in May. What is
+        possible may be forbidden, so the two go with "can" but not together; what is "had" or "offered" is there only
+        if it is a service.
+        """
+        pair = {self.asks, other.asks}
+        if len(pair) == 1 or pair in _ALIKE:
+            return True
+        return pair in _MOMENTS and bool(_DAILY.search(" ".join(self.words)))
 
 
-_MOMENTS = ({"when", "time"}, {"when", "day"}, {"何时", "几点"}, {"何时", "几号"})
+_ALIKE = ({"may", "possible"}, {"may", "allowed"})
+_MOMENTS = ({"when", "time"}, {"何时", "几点"})
+_DAILY = re.compile(
+    r"""
+      ^(?:(?:you|shop|store|office|branch|library|bank|canteen|restaurant|reception|bar|pharmacy|bakery|supermarket|
+          cafe|gym|post\soffice)\s)?(?:open|close)(?:\s(?:on\s)?(?:\w+day|weekend|today|tomorrow))?$
+    | ^(?:check-in|check-out|breakfast|lunch|dinner)$
+    | ^(?:wd:\d\s)?(?:你|你们|图\s书\s馆|银\s?行|超\s市|商\s店|店|药店|食\s堂|餐厅|前\s台|网\s点|邮\s局)?\s?
+      (?:开\s?门|关\s?门|营\s业|打\s烊)$
+    """,
+    re.VERBOSE,
+)
