@@ -137,6 +137,11 @@ class Incoming:
     locale: str | None = None
     about: SentId | None = None
 
+    @property
+    def reacts(self) -> bool:
+        """It is a reaction to a message of ours, to which nobody expects words: a command that comes without any."""
+        return self.about is not None and self.command is not None and not self.text
+
     def to_json(self) -> str:
         """One JSON object; `sent_at` in ISO 8601."""
         record: dict[str, Any] = asdict(self)

@@ -185,7 +185,7 @@ class Limiter(Protocol):
     """Never more than N accepted messages of a person in any window."""
 
     async def decide(self, rule: str, person: PersonId, message: str, arrived_ms: int) -> Decision:
-        """Decide about a message under the named rule (`messages`, `commands`, `refusals`, `apologies`)."""
+        """Decide about a message under the named rule (`messages`, `commands`, `reactions`, …; see `bot.stores`)."""
 
 
 class Spending(Protocol):
@@ -235,11 +235,13 @@ class Found:
         passages: best first, at most the number asked for; empty if nothing is near enough.
         epoch: of the knowledge base, read before the search.
         vector: of the question, as `Embedder` makes it; None if there was none.
+        whole: False if a part of the search was not to be had: what answers the question may be missing.
     """
 
     passages: tuple[Passage, ...]
     epoch: int
     vector: bytes | None = None
+    whole: bool = True
 
 
 class Knowledge(Protocol):

@@ -227,6 +227,7 @@ def _open(
     rules: dict[str, Sequence[tuple[int, timedelta]]] = {
         "messages": [(rate.count, rate.per) for rate in config.limits.messages],
         "commands": [(rate.count, rate.per) for rate in config.limits.commands],
+        "reactions": [(rate.count, rate.per) for rate in config.limits.commands],
         "refusals": REFUSALS,
         "apologies": apologies(config.inbox.max_age),
     }

@@ -259,10 +259,14 @@ class Worker:
         """What the person is told; None if the turn ended without a word or comes back later."""
         claimed = lease.claimed
         turn = self._new_turn(claimed)
+        reacts = claimed.incoming.reacts
         if self._exhausted(claimed):
+            if reacts:
+                await self._end(lease, None, "failed")
+                return None
             reason = f"{claimed.attempts} exceptions, {claimed.crashes} crashes"
             return await self._delivery(turn.told(self._texts("failure", turn.voice), "failed"), dead=reason)
-        if claimed.full:
+        if claimed.full and not reacts:
             return await self._delivery(turn.told(self._texts("mailbox_full", turn.voice), "refused"))
         async with self._company.during(lease, turn.voice):
             turn = await self._pipeline.run(turn)

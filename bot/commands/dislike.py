@@ -27,7 +27,7 @@ class Dislike:
         """
         key = await self._disliked(turn)
         taken = key is not None and await self._answers.evict(key)
-        if turn.incoming.about is not None and not turn.incoming.text:
+        if turn.incoming.reacts:
             return None
         return Reply(markdown=self._texts("dislike_done" if taken else "dislike_noted", turn.voice))
 

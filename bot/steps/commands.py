@@ -30,6 +30,7 @@ class Commands:
     """Ends the turn if its message is a command.
 
     A name we do not know is answered if it can only be meant for us; else it is another bot's, and is passed over.
+    Reactions have a rule of their own (`reactions`) and get no words: a group's members may never have written to us.
     """
 
     name = "commands"
@@ -75,8 +76,11 @@ class Commands:
         conversation = turn.incoming.conversation
         if self._is_admin(conversation):
             return None
-        decision = await self._limiter.decide("commands", conversation.person, turn.incoming.id, turn.arrived_ms)
+        rule = "reactions" if turn.incoming.reacts else "commands"
+        decision = await self._limiter.decide(rule, conversation.person, turn.incoming.id, turn.arrived_ms)
         if decision.allowed:
             return None
-        self._meter.refused("commands")
+        self._meter.refused(rule)
+        if turn.incoming.reacts:
+            return replace(turn, silent=True, outcome="limited")
         return limited(turn, decision, "limited_commands", self._texts)

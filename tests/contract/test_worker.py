@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from bot import deliver as deliver_module
 from bot import worker as worker_module
 from bot.errors import SendFailed, SendLimited, SendUnknown, StoreUnavailable
-from bot.message import Conversation, Incoming, MessageId, Part
+from bot.message import Command, Conversation, Incoming, MessageId, Part, SentId
 from bot.ports import Delivery
 from bot.store import keys
 from bot.store.inbox import RedisInbox
@@ -240,6 +240,34 @@ async def test_a_message_that_ends_every_process_is_given_up(desk: Cast, stage: 
     given_up = crashes == MAX_CRASHES
     assert stage.heard == ([FAILURE] if given_up else ["Fine."])
     assert await letters(desk.redis) == ([b"0 exceptions, 10 crashes"] if given_up else [])
+
+
+async def test_a_reaction_is_never_told_that_it_failed_or_that_too_much_waits(desk: Cast, stage: Stage) -> None:
+    """Nobody waits for words to it, and in a group everybody would read them."""
+    desk.inbox = inbox_on(desk.redis, desk.scripts, max_waiting=1)
+    await desk.inbox.put(a_reaction(1))
+    await desk.inbox.put(a_reaction(2))
+    await crashed(desk, MAX_CRASHES)
+    asked: list[str] = []
+
+    async def in_silence(turn: Turn) -> Turn:
+        asked.append(turn.incoming.id)
+        return replace(turn, silent=True, outcome="command")
+
+    desk.answer = in_silence
+    await desk.until(lambda: len(desk.meter.counted) >= 3)
+
+    assert (stage.heard, asked) == ([], ["telegram:1:2"])
+    assert [what for what in desk.meter.counted if what[0] == "settled"] == [
+        ("settled", "failed"),
+        ("settled", "command"),
+    ]
+
+
+def a_reaction(number: int) -> Incoming:
+    """Ann's thumb down on a message."""
+    thumb = Command(name="dislike", addressed=True)
+    return replace(incoming(number, ANN, text=""), command=thumb, about=SentId("77"))
 
 
 @pytest.mark.parametrize("crashes", [MAX_CRASHES - 1, MAX_CRASHES])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from bot.commands.dislike import Dislike
 from bot.message import Command, SentId
+from bot.ports import Decision
 from bot.steps.commands import Commands
 from bot.texts import Texts
 from bot.turn import AnswerKey, Exchange, StoredAnswer
@@ -21,11 +24,15 @@ HISTORY = (
 )
 
 
-def step(answers: FakeAnswers, shown: FakeShown | None = None) -> Commands:
+def step(answers: FakeAnswers, shown: FakeShown | None = None, limiter: FakeLimiter | None = None) -> Commands:
     """The commands, with this one in the table."""
     dislike = Dislike(answers=answers, shown=shown or FakeShown(), texts=TEXTS)
     return Commands(
-        {"dislike": dislike}, limiter=FakeLimiter(), is_admin=lambda _: False, texts=TEXTS, meter=FakeMeter()
+        {"dislike": dislike},
+        limiter=limiter or FakeLimiter(),
+        is_admin=lambda _: False,
+        texts=TEXTS,
+        meter=FakeMeter(),
     )
 
 
@@ -68,3 +75,16 @@ async def test_a_reaction_takes_back_the_answer_it_is_on_without_a_word() -> Non
 
     assert (ended.silent, ended.reply) == (True, None)
     assert set(answers.stored) == {MINE}
+
+
+async def test_too_many_reactions_are_passed_over_without_a_word_and_cost_no_command() -> None:
+    """Who never wrote to us must not be told by us, before a whole group, to be slower."""
+    answers = FakeAnswers(stored={THEIRS: STORED})
+    limiter = FakeLimiter([Decision(allowed=False, retry_after=timedelta(seconds=9), tell=True)])
+    reaction = incoming("", command=Command(name="dislike", addressed=True), about=SentId("77"))
+
+    ended = await step(answers, FakeShown({"77": THEIRS}), limiter)(turn(reaction))
+
+    assert (ended.silent, ended.reply) == (True, None)
+    assert limiter.asked == ["reactions"]
+    assert set(answers.stored) == {THEIRS}
