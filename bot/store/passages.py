@@ -103,7 +103,8 @@ class Passages:
             k: at most so many.
 
         Returns:
-            Also the question's vector, if the index of the configured embedder is the one that was searched.
+            Also the question's vector, if the index of the configured embedder is the one that was searched. Not
+            whole without an embedder, or if an index is gone.
 
         Raises:
             StoreUnavailable: Redis did not answer.
@@ -138,7 +139,8 @@ class Passages:
             max_cosine_distance=self._max_cosine_distance,
             k=k,
         )
-        return Found(passages=passages, epoch=found.epoch, vector=vectors.get(self._embedder.name))
+        whole = found.whole and vector is not None
+        return Found(passages=passages, epoch=found.epoch, vector=vectors.get(self._embedder.name), whole=whole)
 
     async def epoch(self) -> int:
         """How often any document has changed; 0 for a knowledge base that never had one."""

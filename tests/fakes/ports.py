@@ -89,11 +89,13 @@ class FakeKnowledge:
     epoch: int = 1
     asked: list[str] = field(default_factory=list)
     vectors: dict[str, bytes] = field(default_factory=dict)
+    whole: bool = True
 
     async def search(self, base: str, question: str, language: Language, k: int) -> Found:
         """The passages."""
         self.asked.append(question)
-        return Found(passages=self.passages[:k], epoch=self.epoch, vector=self.vectors.get(question))
+        vector = self.vectors.get(question)
+        return Found(passages=self.passages[:k], epoch=self.epoch, vector=vector, whole=self.whole)
 
     async def fetch(self, base: str, references: Sequence[str]) -> tuple[Passage | None, ...]:
         """Those of the passages that it has."""

@@ -87,11 +87,25 @@ async def test_without_an_embedder_the_words_decide(ingest: Ingest, client: Redi
     await ingest.sync([SAMPLES])
     wordy = Passages(client, Away(embedder), max_cosine_distance=0.8)
 
-    found = (await wordy.search("What does a safe deposit box cost?", "en", 3)).passages
+    searched = await wordy.search("What does a safe deposit box cost?", "en", 3)
 
-    assert "140 euros" in found[0].text
+    found = searched.passages
+    assert ("140 euros" in found[0].text, searched.whole) == (True, False)
     assert found[0].cosine_distance is None
     assert (await wordy.search("Explain the theory of relativity", "en", 3)).passages == ()
+
+
+async def test_an_index_that_is_gone_makes_no_whole_search(ingest: Ingest, passages: Passages, client: Redis) -> None:
+    """Nothing is found, which is not to be taken for what the documents say."""
+    await ingest.sync([SAMPLES / "en"])
+    before = await passages.search("What does a safe deposit box cost?", "en", 3)
+
+    for name in await client.execute_command("FT._LIST"):
+        await client.execute_command("FT.DROPINDEX", name)
+    after = await passages.search("What does a safe deposit box cost?", "en", 3)
+
+    assert (len(before.passages), before.whole) == (3, True)
+    assert (after.passages, after.whole, after.epoch) == ((), False, before.epoch)
 
 
 class Away:

@@ -329,6 +329,22 @@ class TestAnswering:
         assert (len(model.asked), len(knowledge.asked), second.outcome) == (1, 1, "reused")
         assert ("reuse", "hit") in meter.counted
 
+    async def test_what_an_incomplete_search_finds_is_neither_stored_nor_confirms(self) -> None:
+        """The embedder is away for a moment: "the documents do not tell" must not be told for an hour."""
+        model, answers, knowledge = FakeModel("They do not tell."), FakeAnswers(epoch=2), FakeKnowledge(epoch=2)
+        pipeline = answering(model, answers, knowledge)
+        knowledge.whole = False
+        await pipeline.run(turn())
+        asked_during = len(model.asked)
+        knowledge.whole = True
+        await pipeline.run(turn(incoming(of=conversation(user="8"))))
+        knowledge.whole, knowledge.epoch, answers.epoch = False, 3, 3
+
+        await pipeline.run(turn(incoming(of=conversation(user="9"))))
+
+        assert (asked_during, len(model.asked)) == (1, 3)
+        assert [answer.epoch for answer in answers.stored.values()] == [2]
+
     async def test_a_changed_document_changes_the_answer_at_once(self) -> None:
         """An answer built on another version of a passage is dropped and the model asked anew."""
         model, answers, knowledge = FakeModel("5 euros. [1]"), FakeAnswers(), FakeKnowledge((passage(),))
