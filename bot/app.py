@@ -37,12 +37,13 @@ from bot.llm.quote import quote
 from bot.measure import reuse as reuse  # likewise
 from bot.measure import search as search  # likewise
 from bot.message import Incoming, Language, Platform
+from bot.model import Model
 from bot.operate import dead as dead  # likewise
 from bot.operate import dead_letters as dead_letters  # likewise
 from bot.pipeline import Pipeline, Step
 from bot.platforms import Platforms, open_platforms
 from bot.policy import access_of, admins_of, base_of, own_voice, scope_of
-from bot.ports import Accepted, Gate, Messenger, Meter, Model
+from bot.ports import Accepted, Gate, Messenger, Meter
 from bot.steps.admit import Admit
 from bot.steps.afford import Afford
 from bot.steps.answer import Answer

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 from bot.message import Language
-from bot.ports import ModelMessage
+from bot.model import ModelMessage
 from bot.sanitise import harmless
 from bot.turn import Exchange, Passage
 from bot.visible import visible

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 
-from bot.ports import Completion, ModelMessage
+from bot.model import Completion, ModelMessage
 from bot.visible import visible
 
 MAX_TOKENS = 5

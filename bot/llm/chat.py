@@ -20,7 +20,7 @@ from openai import AsyncOpenAI, AsyncStream, BadRequestError, UnprocessableEntit
 
 from bot.errors import ModelUnavailable
 from bot.llm.provider import Provider, ProviderFailed, RetryBudget
-from bot.ports import Completion, ModelMessage
+from bot.model import Completion, ModelMessage
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ class _Received:
 
 
 class ChatModel:
-    """A chat model on one server; implements `bot.ports.Model`. Safe to use from many tasks at once.
+    """A chat model on one server; implements `bot.model.Model`. Safe to use from many tasks at once.
 
     Args:
         base_url: with its version part (`http://127.0.0.1:11434/v1`); None: OpenAI's own.

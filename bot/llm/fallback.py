@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot.errors import ModelBusy, ModelUnavailable
-from bot.ports import Completion, Model, ModelMessage
+from bot.model import Completion, Model, ModelMessage
 
 FAILURES = 5
 """Calls in a row that must fail before a provider is left alone: fewer, and one bad minute of the network counts."""
@@ -80,7 +80,7 @@ class _Provider:
 
 
 class Models:
-    """Implements `bot.ports.Model` by several. Safe to use from many tasks at once.
+    """Implements `bot.model.Model` by several. Safe to use from many tasks at once.
 
     Args:
         providers: name and model, in order of preference; not empty.

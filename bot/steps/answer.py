@@ -15,7 +15,8 @@ from bot.answers import Answers
 from bot.errors import ModelBusy, ModelUnavailable, StoreUnavailable
 from bot.forged import without_own_sources
 from bot.message import Language, MessageId
-from bot.ports import Completion, Meter, Model
+from bot.model import Completion, Model
+from bot.ports import Meter
 from bot.prompt import build, cited, named, sources
 from bot.sanitise import addresses_outside_code, harmless
 from bot.smalltalk import small_talk

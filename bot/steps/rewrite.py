@@ -16,7 +16,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.errors import ModelUnavailable
-from bot.ports import Completion, Meter, Model, ModelMessage
+from bot.model import Completion, Model, ModelMessage
+from bot.ports import Meter
 from bot.smalltalk import small_talk
 from bot.turn import Exchange, Turn
 from bot.visible import visible

@@ -10,7 +10,8 @@ from typing import Literal
 
 from bot.answers import Answers, Near, NearAnswers
 from bot.errors import ModelUnavailable
-from bot.ports import Meter, Model
+from bot.model import Model
+from bot.ports import Meter
 from bot.similar import IN_DOUBT, NEAREST, refused_by
 from bot.turn import Turn
 from bot.verify import MAX_TOKENS, messages, says_yes

@@ -16,7 +16,7 @@ from openai import AsyncOpenAI
 from bot.errors import ModelUnavailable
 from bot.llm.chat import ChatModel
 from bot.llm.provider import RetryBudget
-from bot.ports import Completion, ModelMessage
+from bot.model import Completion, ModelMessage
 from tests.servers.openai import (
     Cut,
     ErrorChunk,

@@ -11,7 +11,8 @@ import numpy as np
 from bot.answers import Hit, Lead, Near
 from bot.errors import ModelUnavailable
 from bot.message import Conversation, Language, MessageId, PersonId, PlaceId, Platform, SentId
-from bot.ports import Completion, Decision, Found, ModelMessage, Receipt, ReuseResult
+from bot.model import Completion, ModelMessage
+from bot.ports import Decision, Found, Receipt, ReuseResult
 from bot.turn import AnswerKey, Passage, StoredAnswer
 
 

@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 from bot.knowledge.ingest import Ingest
 from bot.llm.chat import ChatModel
 from bot.llm.quote import quote
+from bot.model import Model
 from bot.pipeline import Pipeline
-from bot.ports import Model
 from bot.steps.answer import Answer
 from bot.steps.retrieve import Retrieve
 from bot.steps.reuse import Reuse

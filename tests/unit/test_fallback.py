@@ -9,7 +9,7 @@ import pytest
 
 from bot.errors import ModelBusy, ModelUnavailable
 from bot.llm.fallback import FAILURES, FIRST_PAUSE, LONGEST_PAUSE, Models
-from bot.ports import Completion, ModelMessage
+from bot.model import Completion, ModelMessage
 
 HELLO = [ModelMessage(role="user", content="Hello")]
 

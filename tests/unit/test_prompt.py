@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.message import Language
-from bot.ports import ModelMessage
+from bot.model import ModelMessage
 from bot.prompt import PROMPT_VERSION, build, cited, sources
 from bot.turn import Exchange, Passage
 

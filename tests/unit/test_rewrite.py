@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.ports import Completion, ModelMessage
+from bot.model import Completion, ModelMessage
 from bot.steps import rewrite as rewrite_module
 from bot.steps.retrieve import Retrieve
 from bot.steps.rewrite import BEFORE_CHARS, MAX_CHARS, MAX_TOKENS, Rewrite, together

@@ -13,8 +13,9 @@ from bot.answers import Near
 from bot.evaluate import Judged, Pair, reuse_figures
 from bot.evaluate_reuse import judge_pairs
 from bot.llm.quote import quote
+from bot.model import Completion, ModelMessage
 from bot.pipeline import Pipeline
-from bot.ports import Completion, Found, ModelMessage
+from bot.ports import Found
 from bot.similar import NEAREST, is_backed, key_of, refused_by, refused_pair, scope_of_answers
 from bot.steps import similar
 from bot.steps.answer import Answer

@@ -13,8 +13,9 @@ from bot.commands.help import Help
 from bot.commands.reset import Reset
 from bot.commands.start import Start
 from bot.message import Command, Conversation
+from bot.model import Completion, ModelMessage
 from bot.pipeline import Pipeline
-from bot.ports import Completion, Decision, ModelMessage
+from bot.ports import Decision
 from bot.steps.admit import Admit
 from bot.steps.answer import Answer
 from bot.steps.commands import CommandAct, Commands
