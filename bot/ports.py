@@ -19,9 +19,8 @@ from bot.turn import Exchange, Outcome, Passage
 # --- receiving --------------------------------------------------------------------------------------------
 
 Accepted = Literal["stored", "duplicate", "refused", "counted", "unaddressed"]
-"""`stored`: it waits in its mailbox. `duplicate`: seen before. `refused`: the mailbox is full; it waits as a
-refusal that will be spoken. `counted`: full, and the refusal waits already. `unaddressed`: a `follow` in a
-thread that is not ours."""
+"""`stored`: it waits in its mailbox. `duplicate`: seen before. `refused`: the mailbox is full; it waits as a refusal that
+will be spoken. `counted`: full, and the refusal waits already. `unaddressed`: `follow` in a thread that is not ours."""
 
 
 class Gate(Protocol):
@@ -327,7 +326,6 @@ class PageBox(Protocol):
 
 
 # --- watching ---------------------------------------------------------------------------------------------------
-
 
 ReuseResult = Literal["hit", "confirmed", "stale", "miss", "unfit", "similar", "verified"]
 """`confirmed`: of another epoch and good again. `similar`, `verified`: after a `miss` or `stale`, the answer of a
