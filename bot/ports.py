@@ -19,8 +19,9 @@ from bot.turn import Exchange, Outcome, Passage
 # --- receiving --------------------------------------------------------------------------------------------
 
 Accepted = Literal["stored", "duplicate", "refused", "counted", "unaddressed"]
-"""`stored`: it waits in its mailbox. `duplicate`: seen before. `refused`: the mailbox is full; it waits as a refusal that
-will be spoken. `counted`: full, and the refusal waits already. `unaddressed`: `follow` in a thread that is not ours."""
+"""`stored`: it waits in its mailbox. `duplicate`: seen before. `refused`: the mailbox is full; it waits as a
+refusal that will be spoken. `counted`: full, and the refusal waits already. `unaddressed`: a `follow` in a
+thread that is not ours."""
 
 
 class Gate(Protocol):
