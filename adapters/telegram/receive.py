@@ -85,7 +85,7 @@ class TelegramReceiver:
         """
         me: Me | None = None
         while me is None and not stop.is_set():
-            me = await self._attempt(lambda: _unless_stopped(self._introduce(), stop), stop)
+            me = await self._attempt(lambda: unless_stopped(self._introduce(), stop), stop)
         while me is not None and not stop.is_set():
             await self._attempt(lambda known=me: self._receive(known, stop), stop)  # type: ignore[misc]
 
@@ -115,7 +115,7 @@ class TelegramReceiver:
 
     async def _receive(self, me: Me, stop: asyncio.Event) -> None:
         """One poll, and everything it brought stored."""
-        updates = await _unless_stopped(self._poll(), stop)
+        updates = await unless_stopped(self._poll(), stop)
         if updates is None:
             return
         await self._store(updates, me)
@@ -228,7 +228,7 @@ class TelegramReceiver:
         self._problem = None
 
 
-async def _unless_stopped(work: Coroutine[Any, Any, T], stop: asyncio.Event) -> T | None:
+async def unless_stopped(work: Coroutine[Any, Any, T], stop: asyncio.Event) -> T | None:
     """The result of `work`; None, and the work cancelled, if `stop` is set first."""
     task = asyncio.create_task(work, name="telegram - poll")
     stopping = asyncio.create_task(stop.wait(), name="telegram - stop")

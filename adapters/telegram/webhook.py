@@ -18,7 +18,7 @@ from starlette.responses import Response
 from telegram import Bot
 
 from adapters.telegram.parse import KINDS, Me
-from adapters.telegram.receive import ANSWER_S, TelegramReceiver
+from adapters.telegram.receive import ANSWER_S, TelegramReceiver, unless_stopped
 from bot.errors import StoreUnavailable
 from bot.ports import Gate, Meter
 
@@ -63,7 +63,7 @@ class TelegramWebhook(TelegramReceiver):
     async def run(self, stop: asyncio.Event) -> None:
         """Tell Telegram where we are, until it has understood; then wait for `stop`. The webhook stays set."""
         while self._me is None and not stop.is_set():
-            self._me = await self._attempt(self._introduce, stop)
+            self._me = await self._attempt(lambda: unless_stopped(self._introduce(), stop), stop)
         if self._me is not None:
             self._works()
             await stop.wait()

@@ -16,7 +16,7 @@ from adapters.telegram.connect import telegram_bot
 from adapters.telegram.webhook import MOST_BODY_BYTES, TelegramWebhook
 from tests.adapters.telegram.fakes import ANN, FakeGate, FakeMeter
 from tests.servers.telegram import TelegramServer
-from tests.servers.telegram_fault import error
+from tests.servers.telegram_fault import HANG, error
 
 SECRET = "a-secret_of-ours"
 
@@ -128,3 +128,15 @@ async def test_before_telegram_has_told_who_we_are_nothing_is_taken(server: Tele
 
         assert webhook.not_ready() is not None
         assert await posted(webhook, b"{}") == 503
+
+
+async def test_stopping_does_not_wait_for_telegram(server: TelegramServer) -> None:
+    """While it does not say who we are, those that wait for us to end need not wait for it."""
+    server.fail_next("getMe", HANG)
+    async with telegram_bot(token=server.token, api_url=server.api_url) as bot:
+        webhook = TelegramWebhook(bot, FakeGate(), FakeMeter(), url="https://bot.example", secret=SECRET)
+        stop = asyncio.Event()
+        task = asyncio.create_task(webhook.run(stop))
+        await server.wait_until(lambda: bool(server.calls_of("getMe")), "Telegram is asked")
+        stop.set()
+        await asyncio.wait_for(task, 5)
