@@ -29,7 +29,7 @@ class Breaker:
     """Whether a provider is to be asked.
 
     Closed at first; open after `FAILURES` failures in a row, for a pause; then one call at a time may try, and its
-    success closes it again.
+    success closes it again. How calls end that were under way before says nothing of that trial, unless one succeeds.
 
     Args:
         clock: seconds, monotonic.
@@ -40,35 +40,37 @@ class Breaker:
         self._failures = 0
         self._pause = FIRST_PAUSE
         self._opens_at: float | None = None
-        self._trying = False
+        self._calls = 0
+        self._trial: int | None = None
 
-    def allows(self) -> bool:
-        """Whether a call may be made now; where one may try, it is this one."""
-        if self._opens_at is None:
-            return True
-        if self._trying or self._clock() < self._opens_at:
-            return False
-        self._trying = True
-        return True
+    def begin(self) -> int | None:
+        """The number of a call that is made now; None: none may be. Where one may try, it is this one."""
+        self._calls += 1
+        if self._opens_at is not None:
+            if self._trial is not None or self._clock() < self._opens_at:
+                return None
+            self._trial = self._calls
+        return self._calls
 
     def succeeded(self) -> None:
         """A call was answered."""
-        self._failures, self._pause, self._opens_at, self._trying = 0, FIRST_PAUSE, None, False
+        self._failures, self._pause, self._opens_at, self._trial = 0, FIRST_PAUSE, None, None
 
-    def failed(self) -> timedelta | None:
-        """A call failed; how long the provider is left alone, None if it is not."""
-        self._failures += 1
-        tried, self._trying = self._trying, False
-        if self._failures < FAILURES and not tried:
-            return None
-        if tried:
-            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+    def failed(self, call: int) -> timedelta | None:
+        """A call failed; how long the provider is left alone from now on, None if that changes nothing."""
+        if call == self._trial:
+            self._trial, self._pause = None, min(2 * self._pause, LONGEST_PAUSE)
+        else:
+            self._failures += 1
+            if self._failures < FAILURES or self._opens_at is not None:
+                return None
         self._opens_at = self._clock() + self._pause.total_seconds()
         return self._pause
 
-    def given_up(self) -> None:
+    def given_up(self, call: int) -> None:
         """A call ended without an answer and without blame: it was cancelled, or its request was at fault."""
-        self._trying = False
+        if call == self._trial:
+            self._trial = None
 
 
 @dataclass(slots=True)
@@ -112,25 +114,28 @@ class Models:
                 busy = True
                 reasons.append(f"{provider.name} has {provider.waiting} calls waiting")
                 continue
-            if not provider.breaker.allows():
+            call = provider.breaker.begin()
+            if call is None:
                 reasons.append(f"{provider.name} is left alone for a while")
                 continue
             try:
-                completion = await self._ask(provider, messages, max_tokens)
+                completion = await self._ask(provider, call, messages, max_tokens)
             except ModelUnavailable as error:
                 reasons.append(f"{provider.name}: {error}")
             else:
                 return replace(completion, fallback=position > 0)
         raise (ModelBusy if busy else ModelUnavailable)("; ".join(reasons))
 
-    async def _ask(self, provider: _Provider, messages: Sequence[ModelMessage], max_tokens: int | None) -> Completion:
+    async def _ask(
+        self, provider: _Provider, call: int, messages: Sequence[ModelMessage], max_tokens: int | None
+    ) -> Completion:
         provider.waiting += 1
         blamed = False
         try:
             completion = await provider.model.complete(messages, max_tokens=max_tokens)
         except ModelUnavailable as error:
             blamed = not error.of_request
-            if blamed and (pause := provider.breaker.failed()) is not None:
+            if blamed and (pause := provider.breaker.failed(call)) is not None:
                 log.warning("model provider %s is left alone for %g s", provider.name, pause.total_seconds())
             raise
         else:
@@ -140,4 +145,4 @@ class Models:
         finally:
             provider.waiting -= 1
             if not blamed:
-                provider.breaker.given_up()
+                provider.breaker.given_up(call)

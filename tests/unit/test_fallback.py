@@ -151,6 +151,33 @@ async def test_only_one_call_tries_and_a_cancelled_one_lets_the_next_try() -> No
     assert model.asked == FAILURES + 2
 
 
+async def test_a_call_from_before_says_nothing_of_the_trial() -> None:
+    """One that was under way when the provider was left alone, and is cancelled or fails while another call tries."""
+    clock, model = Clock(), Scripted("one", fails=True)
+    together = models(model, clock=clock)
+    model.hangs = before = asyncio.Event()
+    early = [asyncio.create_task(together.complete(HELLO)) for _ in range(2)]
+    await asyncio.sleep(0)
+    model.hangs = None
+    await failing(together, FAILURES)
+    clock.now += FIRST_PAUSE.total_seconds()
+    model.hangs = asyncio.Event()
+    trying = asyncio.create_task(together.complete(HELLO))
+    await asyncio.sleep(0)
+    asked = model.asked
+    early[0].cancel()
+    before.set()
+    await asyncio.wait(early)
+    await failing(together, 1)
+    assert model.asked == asked
+    model.hangs.set()
+    await asyncio.wait([trying])
+    clock.now += 2 * FIRST_PAUSE.total_seconds()
+    await failing(together, 1)
+
+    assert model.asked == asked + 1
+
+
 async def test_only_so_many_wait_for_one_and_the_others_are_told_to_come_back() -> None:
     """Or are answered by the next; when one has its answer there is room again."""
     first = Scripted("first")
