@@ -267,6 +267,7 @@ def test_a_command_after_a_mention(text: str) -> None:
 def test_a_mention_with_more_than_a_command_word_is_a_question() -> None:
     """`help` is a command, `help me` is not."""
     assert _incoming("<@U0BOT> help me").command is None
+    assert _incoming("<@U0BOT> usage").command is None
     assert _incoming("<@U0BOT> weather").command is None
     assert _incoming("<@U0BOT> reset channel").command == Command(name="reset", argument="channel", addressed=True)
     assert _incoming("<@U0BOT> source 2").command == Command(name="source", argument="2", addressed=True)
