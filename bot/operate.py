@@ -19,7 +19,7 @@ async def dead_letters(config: Config) -> Sequence[DeadLetter]:
         StartError: Redis cannot be reached or started.
         StoreUnavailable: it went away.
     """
-    async with open_stores(config, join=True) as stores:
+    async with open_stores(config, join=True, searched=False) as stores:
         return await stores.dead.list()
 
 
@@ -30,7 +30,7 @@ async def dead(config: Config, act: DeadAct, ids: Sequence[str] | None) -> dict[
         StartError: Redis cannot be reached or started.
         StoreUnavailable: it went away; some may be done.
     """
-    async with open_stores(config, join=True) as stores:
+    async with open_stores(config, join=True, searched=False) as stores:
         chosen = [letter.id for letter in await stores.dead.list()] if ids is None else ids
         do = stores.dead.retry if act == "retry" else stores.dead.drop
         return {message_id: await do(message_id) for message_id in chosen}
