@@ -192,7 +192,7 @@ async def run_parts(
                 tasks.create_task(stores.page_box.run(), name="page box - listen"),
             ]
             if documents is not None:
-                background.append(tasks.create_task(documents.ingest(), name="knowledge - ingest paths"))
+                background.append(tasks.create_task(documents.run(), name="knowledge - ingest paths"))
             if stores.server is not None:
                 watching = keep_server(stores.server)
                 background.append(tasks.create_task(watching, name="redis - keep the embedded server"))

@@ -19,6 +19,9 @@ from bot.stores import Stores, open_stores
 from bot.turn import MAIN
 
 INGEST_AGAIN = timedelta(seconds=5)
+EMBED_AGAIN = timedelta(minutes=1)
+"""After the embedder failed documents, doubled each time: it may be one text that it can never do."""
+EMBED_AGAIN_MOST = timedelta(hours=1)
 
 log = logging.getLogger(__name__)
 
@@ -65,12 +68,22 @@ class Documents:
         self._stores = stores
         self.done = False
 
-    async def ingest(self) -> None:
-        """Read them; while Redis or the embedder is away, try again. A base taken out of the list is emptied."""
-        while not self.done:
+    async def run(self, embed_again: timedelta = EMBED_AGAIN) -> None:
+        """Read them, and again as long as the embedder fails some: a server that is up later than we are."""
+        while not await self.ingest():
+            log.warning("some documents have no vectors yet; they are read again in %s", embed_again)
+            await asyncio.sleep(embed_again.total_seconds())
+            embed_again = min(2 * embed_again, EMBED_AGAIN_MOST)
+
+    async def ingest(self) -> bool:
+        """Read them; while Redis is away, try again. A base taken out of the list is emptied.
+
+        Returns:
+            False if the embedder failed some.
+        """
+        while True:
             try:
-                for name, paths in self._bases:
-                    await self._sync(name, paths)
+                whole = [await self._sync(name, paths) for name, paths in self._bases]
                 for name in await self._stores.knowledge.remember_names():
                     await self._empty(name)
             except (StoreUnavailable, EmbeddingUnavailable) as error:
@@ -78,8 +91,9 @@ class Documents:
                 await asyncio.sleep(INGEST_AGAIN.total_seconds())
                 continue
             self.done = True
+            return all(whole)
 
-    async def _sync(self, name: str, paths: Sequence[Path]) -> None:
+    async def _sync(self, name: str, paths: Sequence[Path]) -> bool:
         summary = await Ingest(self._stores.knowledge[name], self._stores.embedder).sync(paths, origin="config")
         for path, reason in summary.failed:
             log.warning("%s was skipped: %s", path, reason)
@@ -89,6 +103,7 @@ class Documents:
             *(len(paths) for paths in (summary.added, summary.changed, summary.unchanged, summary.removed)),
             len(summary.failed),
         )
+        return not summary.embedder_failed
 
     async def _empty(self, name: str) -> None:
         """Take out what the configuration had put in; documents put in by hand stay, in case the base comes back."""

@@ -148,7 +148,7 @@ class Ingest:
                 await run.take_in(found.files, origin, known, summary)
             await self._take_out(found, origin, known, summary)
             # What was written of a document that the embedder failed is kept for the next run, which ends it.
-            swept = 0 if run.embedder_failed else await self._passages.sweep()
+            swept = 0 if summary.embedder_failed else await self._passages.sweep()
             if swept or summary.changed or summary.removed:
                 await self._passages.renew_statistics()
             await self._passages.settle_index()
@@ -190,7 +190,6 @@ class _Run:
         self._readers = readers
         self._teller = teller
         self._sizes = sizes
-        self.embedder_failed = False
 
     async def take_in(
         self, files: Sequence[FoundFile], origin: Origin, known: Mapping[str, DocumentRecord], summary: Summary
@@ -224,7 +223,7 @@ class _Run:
                 return
             await self._make(file, origins)
         except (UnreadableDocument, EmbeddingUnavailable) as error:
-            self.embedder_failed |= isinstance(error, EmbeddingUnavailable)
+            summary.embedder_failed |= isinstance(error, EmbeddingUnavailable)
             summary.failed.append((file.name, str(error)))
         except StoreUnavailable:
             raise

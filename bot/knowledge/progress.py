@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 FILE_WEIGHT = 1_000
 """Bytes that every file counts more than it has: opening, hashing and switching it is work, too."""
@@ -38,6 +38,7 @@ class Summary:
         unchanged: as they were.
         removed: are out.
         failed: (path, reason) could not be read; the rest went on.
+        embedder_failed: some of these only because there were no vectors: another run may have them.
     """
 
     added: list[str] = field(default_factory=list)
@@ -45,12 +46,15 @@ class Summary:
     unchanged: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
+    embedder_failed: bool = False
 
     def in_order(self) -> Summary:
         """The same, each list sorted: documents end in whatever order."""
         lists = (self.added, self.changed, self.unchanged, self.removed)
         added, changed, unchanged, removed = map(sorted, lists)
-        return Summary(added=added, changed=changed, unchanged=unchanged, removed=removed, failed=sorted(self.failed))
+        return replace(
+            self, added=added, changed=changed, unchanged=unchanged, removed=removed, failed=sorted(self.failed)
+        )
 
 
 Tell = Callable[[Progress], None]

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 
 from bot.config import Config, load
+from bot.documents import Documents
 from bot.knowledge.ingest import Ingest
 from bot.ports import Found
 from bot.stores import Embedders, Stores, open_stores
 from bot.turn import MAIN
-from tests.servers.openai import OpenAiServer
+from tests.servers.openai import OpenAiServer, Status
 
 QUESTION = "What does a safe deposit box cost?"
 SAMPLES = Path(__file__).parents[2] / "samples" / "en"
@@ -33,11 +37,11 @@ def builtin(redis_url: str) -> Config:
     return load(None, {"REDIS_URL": redis_url, "FRONTDESK_KNOWLEDGE__PATHS": "[]"})
 
 
-def remote(redis_url: str, server: OpenAiServer, model: str) -> Config:
+def remote(redis_url: str, server: OpenAiServer, model: str, more: Mapping[str, str] | None = None) -> Config:
     """A model of the endpoint."""
     settings = {"PROVIDER": "openai", "MODEL": model, "BASE_URL": server.base_url, "DIMENSIONS": "64"}
     environ = {f"FRONTDESK_EMBEDDINGS__{key}": value for key, value in settings.items()}
-    return load(None, {"REDIS_URL": redis_url, "OPENAI_API_KEY": server.key, **environ})
+    return load(None, {"REDIS_URL": redis_url, "OPENAI_API_KEY": server.key, **environ, **(more or {})})
 
 
 async def ingest(config: Config, paths: Sequence[Path] = DOCUMENTS) -> None:
@@ -94,6 +98,27 @@ async def test_the_key_is_sent_to_no_other_address(redis: Redis, redis_url: str,
     assert "140 euros" in found.passages[0].text
     assert found.passages[0].cosine_distance is None
     assert len(server.embeddings) == asked
+
+
+async def test_documents_that_the_embedder_failed_are_read_again(
+    redis: Redis, redis_url: str, server: OpenAiServer, tmp_path: Path
+) -> None:
+    """The server of vectors is up later than we are: the bot answers meanwhile, and has them then."""
+    (tmp_path / "fees.md").write_text("A safe deposit box costs 140 euros.")
+    paths = {"FRONTDESK_KNOWLEDGE__PATHS": json.dumps([str(tmp_path)])}
+    config = remote(redis_url, server, "new", paths)
+    server.embedding_faults.append(Status(401))
+
+    async with open_stores(config, join=True) as stores:
+        documents = Documents(config, stores)
+        first = await documents.ingest()
+        found_before = await search(stores)
+        async with asyncio.timeout(30):
+            await documents.run(timedelta(0))
+        found = await search(stores)
+
+    assert (first, documents.done, found_before.passages) == (False, True, ())
+    assert "140 euros" in found.passages[0].text
 
 
 @pytest.mark.parametrize("recipe", ["", "{}x", '{"provider": "of another version"}', '{"unknown": 1}'])
