@@ -71,7 +71,12 @@ def _walk(paths: list[Path]) -> Walk:
     gone: list[str] = []
     for path in paths:
         root = document_name(path)
-        if not path.exists():
+        try:
+            there = path.exists()
+        except OSError as error:
+            failed.append((root, error.strerror or type(error).__name__))
+            continue
+        if not there:
             failed.append((root, "no such file or folder"))
             gone.append(root)
             continue
@@ -105,4 +110,7 @@ def _files_below(folder: Path, failed: list[tuple[str, str]]) -> list[Path]:
 
 
 def _belongs(file: Path, inside: Path) -> bool:
-    return not file.is_symlink() or file.resolve().is_relative_to(inside)
+    try:
+        return not file.is_symlink() or file.resolve().is_relative_to(inside)
+    except (OSError, RuntimeError):
+        return True  # a link in a circle, or one that may not be looked at: reading it says so

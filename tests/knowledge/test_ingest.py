@@ -211,6 +211,18 @@ async def test_links_lead_nowhere_outside(ingest: Ingest, folder: Path, tmp_path
     assert summary.failed == []
 
 
+async def test_a_link_in_a_circle_or_an_endless_name_stops_nothing(ingest: Ingest, folder: Path) -> None:
+    """Whatever is on the disk or in the configuration costs a line of its own, and the rest goes in."""
+    (folder / "a.md").write_text("Text.")
+    (folder / "circle.md").symlink_to(folder / "circle.md")
+    endless = folder / ("a" * 300)
+
+    summary = await ingest.sync([folder, endless])
+
+    assert summary.added == [document_name(folder / "a.md")]
+    assert [name for name, _ in summary.failed] == [document_name(endless), document_name(folder / "circle.md")]
+
+
 async def test_unprintable_file_names_are_reported(ingest: Ingest, folder: Path) -> None:
     """Bytes that are no UTF-8 in a name stop nothing."""
     (folder / os.fsdecode(b"bad\xff.md")).write_text("text")
