@@ -126,7 +126,7 @@ class Readers:
         except TimeoutError:
             await _end(process)
             raise UnreadableDocument(self._too_long()) from None
-        except (asyncio.IncompleteReadError, OSError, ValueError):
+        except (asyncio.IncompleteReadError, OSError, ValueError, RecursionError):
             signal_name = await _ended_by(process)
             if signal_name == "SIGXCPU":
                 raise UnreadableDocument(self._too_long()) from None
@@ -181,13 +181,15 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 async def _ended_by(process: asyncio.subprocess.Process) -> str:
-    """The signal that ended a process which gave no answer, or its exit code."""
+    """The signal that ended a process which gave no answer, or its exit code; it may have said something else."""
     with suppress(TimeoutError):
         async with asyncio.timeout(1):
             await process.wait()  # it is ending by itself; how, is what we want to know
     code = process.returncode
     await _end(process)
-    return signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
+    if code is None:
+        return "no answer of ours"
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
 
 def _reading(name: str, answer: dict[str, object]) -> Reading:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import UnreadableDocument
+from bot.knowledge import readers
 from bot.knowledge.document import Document
 from bot.knowledge.readers import Readers, sha256_of
 from tests.knowledge.sample_files import archive, docx, numbered, paragraph, pdf, xlsx
@@ -182,6 +183,24 @@ async def test_a_killed_process_is_replaced(tmp_path: Path) -> None:
         (first,) = set(children()) - before
         os.kill(first, signal.SIGKILL)
         assert (await readers.read(tmp_path / "a.md", name="a.md")).document.title == "a"
+
+
+@pytest.mark.parametrize("said", ["b'[' * 100_000", "b'[]'", "b'9' * 10_000"], ids=["deep", "list", "number"])
+async def test_a_process_that_was_taken_over_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    """Whatever it says in place of an answer costs the document, and is the last thing it says."""
+    (tmp_path / "a.md").write_text("Text.")
+    script = f"import struct, sys, time; data = {said}; out = sys.stdout.buffer; sys.stdin.readline()"
+    monkeypatch.setattr(
+        readers, "_START", f"{script}; out.write(struct.pack('>Q', len(data)) + data); out.flush(); time.sleep(600)"
+    )
+    before = children()
+
+    async with Readers(1) as pool:
+        with pytest.raises(UnreadableDocument, match="no answer of ours"):
+            await pool.read(tmp_path / "a.md", name="a.md")
+        assert children() == before
 
 
 async def test_killed_at_a_document(hostile: Path) -> None:
