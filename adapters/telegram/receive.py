@@ -17,7 +17,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from telegram import Bot
-from telegram.error import Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError
+from telegram.error import BadRequest, Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError
 
 from adapters.telegram.parse import KINDS, Ignored, Me, parse
 from bot.errors import MalformedEvent, StoreUnavailable
@@ -260,6 +260,9 @@ def _described(error: Exception) -> str:
             return "another process is polling with the same bot token; stop one of them"
         case RetryAfter():
             return "Telegram asks us to wait"
+        case BadRequest() if error.__cause__ is None:
+            # Telegram's own words, such as why it does not call the address of a webhook.
+            return f"Telegram refuses what it is asked: {error.message[:200]}"
         case NetworkError() | TimeoutError():
             return f"Telegram cannot be reached ({type(error.__cause__ or error).__name__})"
         case _:

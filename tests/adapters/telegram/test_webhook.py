@@ -140,3 +140,22 @@ async def test_stopping_does_not_wait_for_telegram(server: TelegramServer) -> No
         await server.wait_until(lambda: bool(server.calls_of("getMe")), "Telegram is asked")
         stop.set()
         await asyncio.wait_for(task, 5)
+
+
+async def test_why_telegram_refuses_the_address_is_said(server: TelegramServer) -> None:
+    """It can be reached; what is wrong is for the operator to change."""
+    why = "can be set up only on ports 80, 88, 443 or 8443"
+    server.fail_next("setWebhook", error(400, f"Bad Request: bad webhook: Webhook {why}"))
+    async with telegram_bot(token=server.token, api_url=server.api_url) as bot:
+        webhook = TelegramWebhook(bot, FakeGate(), FakeMeter(), url="https://bot.example:9000", secret=SECRET)
+        stop = asyncio.Event()
+        task = asyncio.create_task(webhook.run(stop))
+        await server.wait_until(lambda: bool(server.calls_of("setWebhook")), "Telegram is told")
+        await server.wait_until(lambda: "yet" not in (webhook.not_ready() or ""), "it is noted")
+        reason = webhook.not_ready()
+        stop.set()
+        await asyncio.wait_for(task, 5)
+
+    assert reason is not None
+    assert reason.startswith("Telegram refuses what it is asked: ")
+    assert reason.endswith(why)
