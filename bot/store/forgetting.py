@@ -30,8 +30,8 @@ class RedisForgetting:
         partitions: of the inbox.
         lane: of the inbox.
         kb_scripts: on the server of the knowledge bases.
-        knowledge_bases: names; answers and marks are kept in each. /forget goes through those that were taken out of the
-            configuration, too, as long as anything is in them.
+        knowledge_bases: names; answers and marks are kept in each. /forget goes through those that were taken out of
+            the configuration, too, as long as anything is in them.
     """
 
     def __init__(
@@ -88,8 +88,8 @@ class RedisForgetting:
         """Erase all that is stored about a person; see `forget.lua` and `answer_forget.lua`.
 
         One script in each partition and knowledge base, SMEMBERS for the names of the latter; for a person of the chat
-        page, one UNLINK of the replies kept for it. The limiter's windows stay until they run out, within a day: they hold moments and message ids, no
-        words, and without them /forget would lift every limit.
+        page, one UNLINK of the replies kept for it. The limiter's windows stay until they run out, within a day: they
+        hold moments and message ids, no words, and without them /forget would lift every limit.
 
         Raises:
             StoreUnavailable: some of it may be done; do it again.
@@ -136,7 +136,8 @@ class RedisForgetting:
         bases, erased = self._bases, 0
         if everything:
             with translated("read the names of the knowledge bases"):
-                bases |= {name.decode() for name in await self._kb_scripts.redis.smembers(keys.BASES)}
+                known = await self._kb_scripts.redis.smembers(keys.BASES)
+            bases |= {name.decode() for name in known if isinstance(name, bytes)}
         for base in sorted(bases):
             answer = await self._kb_scripts.run(
                 "answer_forget", [keys.kb(base)], kind, marked, at_ms, keys.MARK_MS, int(everything)

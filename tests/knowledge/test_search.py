@@ -100,8 +100,8 @@ async def test_an_index_that_is_gone_makes_no_whole_search(ingest: Ingest, passa
     await ingest.sync([SAMPLES / "en"])
     before = await passages.search("What does a safe deposit box cost?", "en", 3)
 
-    for name in await client.execute_command("FT._LIST"):
-        await client.execute_command("FT.DROPINDEX", name)
+    for name in await client.execute_command("FT._LIST"):  # type: ignore[no-untyped-call]  # redis-py leaves it bare
+        await client.execute_command("FT.DROPINDEX", name)  # type: ignore[no-untyped-call]  # redis-py leaves it bare
     after = await passages.search("What does a safe deposit box cost?", "en", 3)
 
     assert (len(before.passages), before.whole) == (3, True)

@@ -11,12 +11,12 @@ from redis.exceptions import ResponseError
 from bot.knowledge.ingest import Ingest
 from bot.knowledge.words import query_tokens, tokens
 from bot.llm.embed import BuiltinEmbedder
-from bot.store.passages import Passages
+from bot.store.passages import HashValue, Passages
 from bot.store.passages_index import PassageIndex, rows
 from tests.knowledge.sample_questions import CHINESE, ENGLISH
 
 SAMPLES = Path(__file__).parents[2] / "samples"
-STRAY = {"path": "stray", "document": "0", "version": "0"}
+STRAY: dict[HashValue, HashValue] = {"path": "stray", "document": "0", "version": "0"}
 """A passage of a version that no document has: the next ingest sweeps it out."""
 
 
