@@ -1,4 +1,4 @@
-"""Which of some four hundred questions, written before the rules were last changed, may be shared."""
+"""Which of some 550 questions may be shared, most of them written before the rules were last changed."""
 
 from __future__ import annotations
 
