@@ -34,6 +34,7 @@ from bot.llm.embed import BuiltinEmbedder
 from bot.store.client import connect
 from bot.store.passages import Passages
 from bot.store.passages_index import PassageIndex, rows
+from bot.store.passages_serving import document_id
 from bot.turn import Passage
 from tests.knowledge.sample_questions import CHINESE, ENGLISH, UNANSWERABLE
 from tests.servers.redis import redis_server
@@ -99,6 +100,7 @@ class Bench:
         self._passages = self._new()
         self._index = PassageIndex(redis, kb="main", embedder=embedder.name, dimensions=embedder.dimensions)
         self._ingested = ""
+        self._paths: dict[str, str] = {}
 
     async def ingest(self, base: Base) -> None:
         """This base and nothing else."""
@@ -113,6 +115,7 @@ class Bench:
         if len(summary.added) != len(base.files):
             raise RuntimeError(f"{base.name}: {summary.failed}")
         self._ingested = base.name
+        self._paths = {document_id(path): path for path in await self._passages.documents()}
 
     async def ranks(self, asked: Asked) -> tuple[int, int, int]:
         """Of the right document, by words, by vectors, by both."""
@@ -120,7 +123,9 @@ class Bench:
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.execute_command(*self._index.sharing(query_tokens(asked.text) or ["wnothing"], K))
         pipeline.execute_command(*self._index.nearest(vector, K))
-        words, vectors = ([row.fields["path"] for row in rows(reply)] for reply in await pipeline.execute())
+        words, vectors = (
+            [self._paths[row.fields["document"]] for row in rows(reply)] for reply in await pipeline.execute()
+        )
         both = [passage.document for passage in await self.search(asked)]
         return rank(words, asked.file), rank(vectors, asked.file), rank(both, asked.file)
 

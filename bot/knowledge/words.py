@@ -56,7 +56,7 @@ def tokens(text: str) -> list[str]:
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     found: list[str] = []
     for run in _RUN.findall(folded):
-        found.extend(_pairs(run) if is_cjk(run[0]) else (_singular(run[:MAX_TOKEN_CHARS]),))
+        found.extend(_pairs(run) if is_cjk(run[0]) else _word(run))
     return [token for token in (MARK + word for word in found) if token not in STOP_TOKENS]
 
 
@@ -72,6 +72,11 @@ def says_something(text: str) -> bool:
 
 def _pairs(run: str) -> list[str]:
     return [run[at : at + 2] for at in range(len(run) - 1)] if len(run) > 1 else [run]
+
+
+def _word(run: str) -> list[str]:
+    # A stop word is left out before it is folded: "does" would be a doe.
+    return [] if MARK + run in STOP_TOKENS else [_singular(run[:MAX_TOKEN_CHARS])]
 
 
 def _singular(word: str) -> str:

@@ -138,6 +138,7 @@ class Passages:
             language=language,
             max_cosine_distance=self._max_cosine_distance,
             k=k,
+            documents=state.current,
         )
         whole = found.whole and vector is not None
         return Found(passages=passages, epoch=found.epoch, vector=vectors.get(self._embedder.name), whole=whole)
@@ -165,7 +166,7 @@ class Passages:
         return self._state
 
     def _visible(self, found: Sequence[Row], state: State) -> list[Row]:
-        return [row for row in found if state.versions.get(row.fields["document"]) == row.fields["version"]]
+        return [row for row in found if state.shows(row.key)]
 
     # --- writing, for ingest ----------------------------------------------------------------------------------------
 

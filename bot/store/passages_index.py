@@ -12,7 +12,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
@@ -33,8 +33,9 @@ GC_THRESHOLD_DEFAULT = 100
 AGGREGATE_TIMEOUT_MS = 3_000
 MOST_ROWS = 1_000_000
 """RediSearch's own bound for one reply."""
-RETURNED = ("path", "title", "place", "text", "language", "url", "words", "codes")
-"""What is shown or ranked; document, version and number stand in the key. Each field of 48 rows costs time twice."""
+RETURNED = ("place", "text", "language", "url", "words", "codes")
+"""What is shown or ranked and not known anyway: document, version and number stand in the key, path and title in the
+document's record. Each field of each candidate costs Redis and us a microsecond or two."""
 
 HNSW_EDGES = 16
 """Per passage (`M`). With 8, a question in 20 loses a passage of its best five."""
@@ -50,21 +51,36 @@ Kind = Literal["flat", "hnsw"]
 """How vectors are searched: `flat` compares all of them, exact; `hnsw` walks a graph, and may miss one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One passage of a reply.
+class Row(NamedTuple):
+    """One passage of a reply. A plain tuple, and bytes: of many candidates a few are shown, and only those decoded.
 
     Attributes:
         key: of its hash.
-        fields: as asked for.
+        raw: the fields that were asked for, as they came.
         score: BM25 (higher is better), 0 where the query had none.
-        codes: of its vectors, see `bot.knowledge.vectors`; empty if not asked for.
     """
 
     key: str
-    fields: dict[str, str]
-    score: float
-    codes: bytes = b""
+    raw: Mapping[bytes, bytes | None]
+    score: float = 0.0
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """All that is text, decoded; a passage's `document`, `version` and `number` are added from its key."""
+        # A field that a foreign hash lacks comes as None from FT.AGGREGATE.
+        fields = {
+            name.decode(): value.decode("utf-8", "replace")
+            for name, value in self.raw.items()
+            if value is not None and name != b"codes"
+        }
+        if ":p:" in self.key:
+            _, fields["document"], fields["version"], fields["number"] = self.key.rsplit(":", 3)
+        return fields
+
+    @property
+    def codes(self) -> bytes:
+        """Of its vectors, see `bot.knowledge.vectors`; empty if not asked for."""
+        return self.raw.get(b"codes") or b""
 
 
 class PassageIndex:
@@ -271,8 +287,6 @@ def is_missing_index(error: Exception) -> bool:
 def rows(reply: object) -> list[Row]:
     """The rows of a RESP3 reply of FT.SEARCH or FT.AGGREGATE, in order.
 
-    A passage's `document`, `version` and `number` are added from its key.
-
     Raises:
         StoreUnavailable: it has another shape: not RESP3, or not a search reply.
     """
@@ -282,22 +296,12 @@ def rows(reply: object) -> list[Row]:
 
 
 def _row(result: Mapping[bytes, object]) -> Row:
-    key, attributes = _bytes(result.get(b"id")).decode(), result.get(b"extra_attributes")
-    found: Mapping[bytes, bytes | None] = attributes if isinstance(attributes, dict) else {}
-    # A field that a foreign hash lacks comes as None from FT.AGGREGATE.
-    fields = {
-        name.decode(): value.decode("utf-8", "replace")
-        for name, value in found.items()
-        if value is not None and name != b"codes"
-    }
-    if ":p:" in key:
-        _, fields["document"], fields["version"], fields["number"] = key.rsplit(":", 3)
-    score = result.get(b"score", 0.0)
-    return Row(key, fields, score if isinstance(score, float) else 0.0, _bytes(found.get(b"codes")))
-
-
-def _bytes(value: object) -> bytes:
-    return value if isinstance(value, bytes) else b""
+    key, found, score = result.get(b"id"), result.get(b"extra_attributes"), result.get(b"score")
+    return Row(
+        key.decode() if isinstance(key, bytes) else "",
+        found if isinstance(found, dict) else {},
+        score if isinstance(score, float) else 0.0,
+    )
 
 
 def _list(reply: object) -> list[bytes]:

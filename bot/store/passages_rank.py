@@ -10,10 +10,12 @@ what comes of it; the constants were chosen there on the even questions.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
+import numpy as np
+
+from bot.knowledge.document import DocumentRecord
 from bot.knowledge.vectors import cosines, twins
 from bot.knowledge.words import SENTENCE_BREAK
 from bot.message import Language
@@ -39,12 +41,14 @@ knowledge bases of short and long passages."""
 BM25_B = 0.75
 """How much a passage's length counts: the usual."""
 
-_BREAK = SENTENCE_BREAK.strip()
-"""What its blanks enclose: those stay with the words beside it."""
+Integers = np.ndarray[tuple[int, ...], np.dtype[np.intp]]
+
+_BREAK = SENTENCE_BREAK.encode()
+_BREAK_MARK = ord(SENTENCE_BREAK.strip())
+"""No word of the index has it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A passage that one of the two searches, or both, brought.
 
     Attributes:
@@ -58,14 +62,9 @@ class Candidate:
     twin: str = ""
 
     @property
-    def path(self) -> str:
-        """Of its document."""
-        return self.row.fields["path"]
-
-    @property
     def language(self) -> Language:
         """Of the passage."""
-        return "zh" if self.row.fields["language"] == "zh" else "en"
+        return "zh" if self.row.raw.get(b"language") == b"zh" else "en"
 
 
 def merged(nearest: Iterable[Row], sharing: Iterable[Row], vector: bytes | None) -> list[Candidate]:
@@ -81,7 +80,7 @@ def merged(nearest: Iterable[Row], sharing: Iterable[Row], vector: bytes | None)
         return [Candidate(row, None) for row in found.values()]
     both = list(found.values())
     codes = [row.codes for row in both]
-    pairs = twins(codes, [row.fields["language"] for row in both], dimensions=len(vector) // 4)
+    pairs = twins(codes, [row.raw.get(b"language") or b"" for row in both], dimensions=len(vector) // 4)
     return [
         Candidate(row, _nearness(row, *cosine), both[twin].key if twin is not None else "")
         for row, cosine, twin in zip(both, cosines(vector, codes), pairs, strict=True)
@@ -89,8 +88,9 @@ def merged(nearest: Iterable[Row], sharing: Iterable[Row], vector: bytes | None)
 
 
 def _nearness(row: Row, whole: float, sentence: float) -> float:
-    if "distance" in row.fields:
-        whole = 1 - float(row.fields["distance"])
+    distance = row.raw.get(b"distance")
+    if distance is not None:
+        whole = 1 - float(distance)
     return (whole + sentence) / 2 if row.codes else whole
 
 
@@ -101,6 +101,7 @@ def best(
     language: Language,
     max_cosine_distance: float,
     k: int,
+    documents: Mapping[str, tuple[str, DocumentRecord]],
 ) -> tuple[Passage, ...]:
     """The best `k`, best first; none if not one of them is near enough or strong.
 
@@ -112,6 +113,7 @@ def best(
         language: of the asker.
         max_cosine_distance: [0, 2], lower is stricter; of 1 - nearness.
         k: at most so many.
+        documents: document id → its path and record; of every candidate.
     """
     scored = _scored(candidates, coverages(candidates, question_tokens), language)
     bound = max_cosine_distance
@@ -120,7 +122,7 @@ def best(
     near = any(one.nearness is not None and 1 - one.nearness <= bound for one in candidates)
     if not near and not any(score >= STRONG_SCORE for score, _ in scored):
         return ()
-    return tuple(_passage(candidate, score) for score, candidate in scored[:k])
+    return tuple(_passage(candidate, score, documents) for score, candidate in scored[:k])
 
 
 def coverages(candidates: Sequence[Candidate], question_tokens: Sequence[str]) -> list[float]:
@@ -130,62 +132,69 @@ def coverages(candidates: Sequence[Candidate], question_tokens: Sequence[str]) -
     passage they count as in BM25, too (https://doi.org/10.1561/1500000019): more if repeated, less if it is long. 0 is
     none of them, 1 all of them in one sentence of a passage of average length; a short one reaches a little more.
     """
-    texts = [f" {one.row.fields.get('words', '')} " for one in candidates]
-    counts = [{word: count for word in question_tokens if (count := text.count(f" {word} "))} for text in texts]
-    rarity = {word: _rarity(sum(word in each for each in counts), len(counts)) for word in question_tokens}
-    total = math.fsum(rarity.values())
-    if not total:
+    if not candidates or not question_tokens:
         return [0.0] * len(candidates)
-    lengths = [text.count(" ") - 1 - text.count(SENTENCE_BREAK) for text in texts]
-    average = sum(lengths) / max(len(lengths), 1) or 1.0
+    texts = [one.row.raw.get(b"words") or b"" for one in candidates]
+    lengths = np.array([len(text) + len(_BREAK) for text in texts])
+    # One text of all: each word is looked for once, and what follows is a few operations on arrays.
+    text = b" %b " % _BREAK.join(texts)
+    starts = np.cumsum(lengths) - lengths
+    breaks = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == _BREAK_MARK)
+    found = [_places(text, f" {token} ".encode()) for token in question_tokens]
+    places = np.array([place for each in found for place in each], dtype=np.intp)
+    words = np.repeat(np.arange(len(found)), [len(each) for each in found])
 
-    def passage(words: Mapping[str, int], length: int) -> float:
-        slow = BM25_K1 * (1 - BM25_B + BM25_B * length / average)
-        return math.fsum(rarity[word] * count * (BM25_K1 + 1) / (count + slow) for word, count in words.items())
-
-    def best_sentence(words: Iterable[str], text: str) -> float:
-        asked = [(f" {word} ", rarity[word]) for word in words]
-        sentences = text.split(_BREAK) if asked else ()
-        return max((math.fsum([much for word, much in asked if word in each]) for each in sentences), default=0.0)
-
-    return [
-        (passage(words, length) + best_sentence(words, text)) / (2 * total)
-        for words, text, length in zip(counts, texts, lengths, strict=True)
-    ]
+    counts = _counts(words, np.searchsorted(starts, places, side="right") - 1, (len(found), len(texts)))
+    holds = _counts(words, np.searchsorted(breaks, places), (len(found), len(breaks) + 1)) > 0
+    holding = np.count_nonzero(counts, axis=1)
+    rarity = np.log(1 + (len(texts) - holding + 0.5) / (holding + 0.5))
+    # Lengths in bytes: only how they compare with the average counts.
+    slow = BM25_K1 * (1 - BM25_B + BM25_B * lengths / lengths.mean())
+    passage = rarity @ (counts * (BM25_K1 + 1) / (counts + slow))
+    best_sentence = np.maximum.reduceat(rarity @ holds, np.searchsorted(breaks, starts))
+    shares: list[float] = ((passage + best_sentence) / (2 * rarity.sum())).tolist()
+    return shares
 
 
-def _rarity(holding: int, count: int) -> float:
-    return math.log(1 + (count - holding + 0.5) / (holding + 0.5))
+def _places(text: bytes, word: bytes) -> list[int]:
+    """Where the word begins; its blanks are its own, as in `bytes.count`."""
+    places, find, at = [], text.find, -len(word)
+    while (at := find(word, at + len(word))) >= 0:
+        places.append(at)
+    return places
+
+
+def _counts(words: Integers, parts: Integers, shape: tuple[int, int]) -> Integers:
+    """How often each word occurs in each part, from pairs of both."""
+    return np.bincount(words * shape[1] + parts, minlength=shape[0] * shape[1]).reshape(shape)
 
 
 def _scored(
     candidates: Sequence[Candidate], covered: Sequence[float], language: Language
 ) -> list[tuple[float, Candidate]]:
     """With scores, best first; equal ones by key, so that the same search gives the same order."""
-    own = [share for share, one in zip(covered, candidates, strict=True) if one.language == language]
-    foreign = FOREIGN_SHARE * max(own, default=0.0)
-
-    def score(candidate: Candidate, share: float) -> float:
-        words = share if candidate.language == language else max(share, foreign)
-        nearness = candidate.nearness or 0.0
-        return WORDS_WEIGHT * words + (1 - WORDS_WEIGHT) * nearness
-
-    scores = {one.row.key: score(one, share) for one, share in zip(candidates, covered, strict=True)}
-    for one in candidates:
+    ours = [one.language == language for one in candidates]
+    foreign = FOREIGN_SHARE * max((share for share, own in zip(covered, ours, strict=True) if own), default=0.0)
+    scores = {
+        one.row.key: WORDS_WEIGHT * (share if own else max(share, foreign)) + (1 - WORDS_WEIGHT) * (one.nearness or 0.0)
+        for one, share, own in zip(candidates, covered, ours, strict=True)
+    }
+    for one, own in zip(candidates, ours, strict=True):
         # The asker's copy takes the better score of the two.
-        if one.language != language and one.twin and scores[one.row.key] > scores[one.twin]:
+        if not own and one.twin and scores[one.row.key] > scores[one.twin]:
             scores[one.row.key], scores[one.twin] = scores[one.twin], scores[one.row.key]
-    scored = [(scores[one.row.key], one) for one in candidates]
-    return sorted(scored, key=lambda pair: (-pair[0], pair[1].language != language, pair[1].row.key))
+    order = sorted((-scores[one.row.key], not own, one.row.key, one) for one, own in zip(candidates, ours, strict=True))
+    return [(-score, one) for score, _, _, one in order]
 
 
-def _passage(candidate: Candidate, score: float) -> Passage:
+def _passage(candidate: Candidate, score: float, documents: Mapping[str, tuple[str, DocumentRecord]]) -> Passage:
     fields = candidate.row.fields
+    path, record = documents[fields["document"]]
     return Passage(
         id=f"{fields['document']}:{fields['number']}",
-        document=candidate.path,
+        document=path,
         version=fields["version"],
-        title=fields["title"],
+        title=record.title,
         place=fields["place"],
         text=fields["text"],
         language=candidate.language,

@@ -59,13 +59,18 @@ class State:
         epoch: of all that follows.
         serving: what is searched; None before the first ingest.
         documents: path → record.
-        versions: document id → the version that readers see.
+        current: document id → its path, and its record with the version that readers see.
     """
 
     epoch: int
     serving: Serving | None
     documents: Mapping[str, DocumentRecord]
-    versions: Mapping[str, str]
+    current: Mapping[str, tuple[str, DocumentRecord]]
+
+    def shows(self, passage_key: str) -> bool:
+        """This passage is of the version that readers see."""
+        _, document, version, _ = passage_key.rsplit(":", 3)
+        return document in self.current and self.current[document][1].version == version
 
 
 class ServedIndex:
@@ -101,7 +106,7 @@ class ServedIndex:
             epoch=int(epoch or 0),
             serving=Serving.from_hash(serving),
             documents=documents,
-            versions={document_id(path): record.version for path, record in documents.items()},
+            current={document_id(path): (path, record) for path, record in documents.items()},
         )
 
     async def serve(self, serving: Serving, *, complete_at: int) -> bool:

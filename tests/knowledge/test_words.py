@@ -15,6 +15,7 @@ def test_english_words_are_folded_and_stop_words_left_out() -> None:
     """Case, width and plural do not matter; words that only ask are no words."""
     assert tokens("What are the FEES of our Branches?") == ["wfee", "wbranch"]
     assert tokens("ＩＢＡＮ 2024") == ["wiban", "w2024"]
+    assert tokens("Does theirs have doors?") == ["wdoor"]
 
 
 def test_chinese_becomes_overlapping_pairs() -> None:
