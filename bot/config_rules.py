@@ -26,11 +26,15 @@ VARIABLES = {
 }
 """The fixed names of the environment's secrets, and the attributes of `Secrets` that hold them."""
 
+_KEY = r"[!-~]+"
+"""A model's key, which travels in a header: what is pasted from a page with a `…` in it never arrives."""
+_KEY_ALLOWED = "the key as its maker gave it, in ASCII and without blanks"
 _SHAPES = {
     "TELEGRAM_BOT_TOKEN": (r"\d+:[\w-]+", "the token BotFather gave, such as 123456789:AA…"),
     "TELEGRAM_WEBHOOK_SECRET": (r"[A-Za-z0-9_-]{1,256}", "up to 256 letters, digits, _ and -"),
     "SLACK_BOT_TOKEN": (r"(?!xapp-)\S+", "the bot token, which begins with xoxb- (found the app token)"),
     "SLACK_APP_TOKEN": (r"(?!xox)\S+", "the app-level token, which begins with xapp- (found a bot or user token)"),
+    "OPENAI_API_KEY": (_KEY, _KEY_ALLOWED),
     "REDIS_URL": (r"(rediss?|unix)://\S+", "an address that begins with redis://, rediss:// or unix://"),
 }
 
@@ -159,6 +163,13 @@ def _providers(config: Config, secrets: Secrets) -> Iterator[tuple[str, str]]:
                 f'{path}.name: found "{provider.name}" a second time, allowed a name of its own for each provider',
             )
         seen.add(provider.name)
+        variable = provider.api_key_env
+        key = secrets.api_keys.get(variable) if variable and variable not in VARIABLES else None
+        if key is not None and not re.fullmatch(_KEY, key.get_secret_value()):
+            yield (
+                f"llm.providers.{index}.api_key_env",
+                f"{variable}: found a value that cannot be right, allowed {_KEY_ALLOWED}",
+            )
         if provider.base_url is not None and "model" not in provider.model_fields_set:
             server = urlsplit(provider.base_url).hostname
             yield (

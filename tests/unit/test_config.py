@@ -288,6 +288,7 @@ def test_the_process_environment_is_not_read_behind_our_back(monkeypatch: pytest
         ("TELEGRAM_BOT_TOKEN", "not-a-token", "a value that cannot be right"),
         ("SLACK_BOT_TOKEN", "xapp-1-swapped", "a value that cannot be right"),
         ("SLACK_APP_TOKEN", "xoxb-1-swapped", "a value that cannot be right"),
+        ("OPENAI_API_KEY", "sk-…", "a value that cannot be right"),
         ("REDIS_URL", "localhost:6379", "a value that cannot be right"),
     ],
 )
@@ -466,6 +467,15 @@ def test_a_secret_in_the_file_is_refused_and_not_repeated(text: str) -> None:
     assert any("secret" in line or "twice" in line for line in found)
     assert "hunter2hunter2" not in "\n".join(found)
     assert TELEGRAM not in "\n".join(found)
+
+
+def test_a_key_that_no_header_can_hold_is_named_and_not_shown() -> None:
+    """Whoever pastes `sk-…` from a page would else get a failure for each question, and never the next provider."""
+    found = problems("llm: {providers: [{name: a, api_key_env: A_KEY}]}", environ={"A_KEY": "sk-hunter2…"})
+
+    assert len(found) == 1
+    assert found[0].startswith("A_KEY: found a value that cannot be right, allowed the key")
+    assert "hunter2" not in found[0]
 
 
 def test_a_bad_secret_is_not_shown() -> None:
