@@ -23,7 +23,7 @@ def start_text(config: Config, url: str, role: str = "all") -> str:
         ("Telegram", _telegram(config)),
         ("Slack", _slack(config)),
         ("Model", _model(config)),
-        ("Documents", ", ".join(map(str, config.knowledge.paths)) or "none yet: frontdesk ingest PATH…"),
+        ("Documents", _documents(config)),
     ]
     lines = [f"  {label:<10} {words}" for label, words in rows]
     return "\n".join([f"{config.bot.name} is ready.", "", *lines, "", "  Ctrl-C stops it; nothing is lost."])
@@ -46,6 +46,11 @@ def _slack(config: Config) -> str:
         return "on"
     second = "SLACK_APP_TOKEN=xapp-…" if config.slack.mode == "socket" else "SLACK_SIGNING_SECRET=…"
     return f"export SLACK_BOT_TOKEN=xoxb-… {second}   (from api.slack.com/apps), then start again"
+
+
+def _documents(config: Config) -> str:
+    of_bases = [f"{path} ({base.name})" for base in config.knowledge.bases for path in base.paths]
+    return ", ".join([*map(str, config.knowledge.paths), *of_bases]) or "none yet: frontdesk ingest PATH…"
 
 
 def _model(config: Config) -> str:

@@ -523,11 +523,14 @@ def test_the_start_text_says_what_is_on_and_shows_no_secret() -> None:
         "SLACK_APP_TOKEN": "xapp-1-hidden",
         "OPENAI_API_KEY": "sk-hidden-hidden",
         "FRONTDESK_WEB_TOKEN": "hidden-page",
+        "FRONTDESK_KNOWLEDGE__PATHS": "[]",
+        "FRONTDESK_KNOWLEDGE__BASES": '[{"name": "staff", "paths": ["internal"]}]',
     }
 
     text = start_text(load(None, environ), "http://127.0.0.1:8080")
 
     assert "export " not in text
+    assert "internal (staff)" in text
     assert "FRONTDESK_WEB_TOKEN" in text
     assert TOKEN not in text
     assert "hidden" not in text
