@@ -241,7 +241,7 @@ class Replies:
         epoch: of the knowledge base, read first: a change in between makes it too old, not too new.
         nearest: of the search by vectors; empty if none was asked for.
         sharing: of the search by words; likewise.
-        whole: False if an index was not there.
+        whole: False if an index was not there, or time ran out before all of it was searched.
     """
 
     epoch: int
@@ -268,13 +268,14 @@ async def ask(redis: Redis, epoch_key: str, nearest: Command | None, sharing: Co
         for reply in (epoch, *replies):
             if isinstance(reply, Exception) and not (isinstance(reply, ResponseError) and is_missing_index(reply)):
                 raise reply
-    missing = any(isinstance(reply, Exception) for reply in replies)
+    # What RediSearch finds within its own time it gives as a result like any other, with a warning.
+    cut = any(not isinstance(reply, dict) or reply.get(b"warning") for reply in replies)
     found = iter([] if isinstance(reply, Exception) else rows(reply) for reply in replies)
     return Replies(
         epoch=int(epoch or 0),
         nearest=next(found) if nearest is not None else [],
         sharing=next(found) if sharing is not None else [],
-        whole=not missing,
+        whole=not cut,
     )
 
 

@@ -12,7 +12,7 @@ from bot.knowledge.ingest import Ingest
 from bot.knowledge.words import query_tokens, tokens
 from bot.llm.embed import BuiltinEmbedder
 from bot.store.passages import HashValue, Passages
-from bot.store.passages_index import PassageIndex, rows
+from bot.store.passages_index import PassageIndex, ask, rows
 from tests.knowledge.sample_questions import CHINESE, ENGLISH
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -83,6 +83,23 @@ def test_nothing_is_searched_by_radius(client: Redis, kind: str) -> None:
 
     assert query.startswith("*=>[KNN 24 @embedding $vector ")
     assert "RANGE" not in query
+
+
+async def test_a_search_that_ran_out_of_time_is_not_whole(client: Redis, index: PassageIndex) -> None:
+    """RediSearch gives what it has found by then as a result like any other: only a warning says that it is a part."""
+    await index.ensure()
+    words = [f"w{number}" for number in range(60)]
+    for start in range(0, 6_000, 1000):
+        pipeline = client.pipeline(transaction=False)
+        for number in range(start, start + 1000):
+            pipeline.hset(f"{index.prefix}0:0:{number}", mapping={**STRAY, "words": " ".join(words)})
+        await pipeline.execute()
+    search = index.sharing(words, 24)
+
+    cut, complete = [await ask(client, "epoch", None, (*search, "TIMEOUT", limit)) for limit in (1, 30_000)]
+
+    assert (cut.whole, complete.whole) == (False, True)
+    assert len(complete.sharing) == 24
 
 
 async def test_passages_written_right_after_the_index_is_made_count_once(
