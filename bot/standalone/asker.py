@@ -43,7 +43,8 @@ _STORY = re.compile(
 _UNLESS_IF = "(?<!if )(?<!when )(?<!while )"
 _UNLESS_MAY = "(?<!can )(?<!could )(?<!may )(?<!must )(?<!should )"
 _ACT = (
-    r"(?:resend|re-?issue|re-?activate|reset|resubmit|retry|reverse|refund|unblock|unlock|unfreeze|cancel|confirm|"
+    r"(?:resend|re-?issue|re-?activate|activate|extend|update|change|fix|correct|renew|upgrade|reset|resubmit|retry|"
+    r"reverse|refund|unblock|unlock|unfreeze|cancel|confirm|"
     r"approve|"
     r"check|verify|process|forward|release|restore|send|call|hold|waive|book|reserve|delete|close|open|block|freeze)"
 )
@@ -54,6 +55,7 @@ _PERSONAL_EN = either(
     r"\b(?:where|what|when|who|why)(?:'s| is| are|'re| was| were| will| has| have| did| does) (?:my|our)\b",
     r"\b(?:is|are|was|were|has|have|had|does|did|will|isn't|aren't|wasn't|hasn't|haven't|doesn't|didn't|won't)"
     r"(?: all)?(?: of)? (?:my|our)\b(?! (?:personal )?(?:data|information|privacy)\b)",
+    r"^\W*(?:has|have|did) (?:somebody|someone|anybody|anyone|you|they)\b.*\b(?:my|our|me|us)\b|"
     r"\b(?:wasn't|weren't|didn't|haven't|hadn't|couldn't|wouldn't) i\b|"
     r"\b(?:(?:didn't|won't|wouldn't|doesn't|not) let|charged|gave|sent|told|asked) me\b",
     r"\bam i\b(?! (?:allowed|required|supposed|obliged|permitted)\b)|\b(?:was|were|have|did|had) i\b",
@@ -64,7 +66,7 @@ _PERSONAL_EN = either(
     r"\bi'd\b(?! (?:like|love|rather))",
     rf"{_UNLESS_MAY}\bi(?:'ve| have| had| was| did| already| just| recently| never| only| last)+ "
     r"(?!to\b|forgot|lost\b)\w+",
-    r"\bi (?!(?:allowed|required|supposed|obliged|permitted)\b|need\b|exceed\b|proceed\b|succeed\b|speed\b|"
+    r"\b(?:i|we) (?!(?:allowed|required|supposed|obliged|permitted)\b|need\b|exceed\b|proceed\b|succeed\b|speed\b|"
     r"feed\b)(?:\w{2,}ed|paid|sent|bought|got|made|spent|took|gave|"
     r"left|came|went|saw|found|had|was|did)\b",
     rf"{_UNLESS_MAY}\bi (?:live|work|study|owe|earn)\b",
@@ -93,11 +95,11 @@ _PERSONAL_ZH = either(
     r"我的?\w{0,6}(?:到哪|到了|什么时候|何时|为什么|为何|怎么(?:还|没|不|被|会|这)|好了|批了|通过了|是多少|还有多少|是什么时候|在哪|被|是哪)",
     r"我(?:还|有|欠|剩|能有|应有|现)(?:有|剩|欠|能|应)?\w{0,4}(?:多少|几|资格|权)|我(?:符合|满足|属于|算|够|欠|住|来自|今年|在\w{1,8}(?:工作|上班|读))",
     r"我(?:们)?是(?!否|不是)|我(?:们)?(?:已|刚|上|昨|前|曾|没收|没有?收|收到|买|订|付|交|提交|下单|被|投诉|报名|拍|寄|约|借|存|转)",
-    r"我(?!\S{0,6}(?:忘|丢|遗失|掉))\S{0,8}了(?!解)|我(?:申请|办理|预约|贷|取|填|写)(?:的|过)",
+    r"我(?!\S{0,6}(?:忘|丢|遗失|掉))\S{0,8}了(?!解)|我(?:申请|办理|预约|贷|取|填|写|报|选|订|买|租|寄|点|约|借)(?:的|过)",
     r"(?:帮|给|替|为|关于|认识|联系|通知|告诉|提醒|收到|发给|对)我(?:的|们|查|看|办|改|取消|催|退|发|寄|写|吗|了|$)?",
     r"[扣收骗找]了?我|我有[^,，]{1,6}[吗,，]|我\s?\d+岁|怎么样了",
     r"查(?:一下|下)(?:我|订单|余额|进度|物流|快递)|我(?:想|要|想要|需要)(?:查|看|问)(?:一下|下|询)?(?:订单|余额|进度|物流|快递|成绩|账单|积分)",
-    r"^(?!.*(?:怎么|如何|怎样|哪|什么)).*(?:重新|再|^|给|请|能|可以|麻烦)(?:发|寄|查|改|退|转|催|解封|解锁|取消|恢复|重置|冻结|激活|确认|核实|核对)(?:一下|下|一遍)",
+    r"^(?!.*(?:怎么|如何|怎样|哪|什么)).*(?:重新|再|^|给|请|能|可以|麻烦|帮|帮忙)(?:发|寄|查|改|退|转|催|解封|解锁|取消|恢复|重置|冻结|激活|确认|核实|核对)(?:一下|下|一遍)",
     r"^(?!.*(?:怎么|如何|怎样|哪|什么|吗|可以)).*(?:重新|再)(?:发|寄|送|开|审|算)|我能(?:贷|借|领|拿|得|享受)\w{0,3}(?:多少|几|什么|哪些)",
     r"等了|[了过][^,，。]{0,2}[一二两三四五六七八九十几半\d]+个?(?:小时|天|周|星期|礼拜|月|年|分钟|钟头)了",
 )

@@ -28,17 +28,17 @@ _FRAME = either(
     r"\b(?:is it possible|is there (?:a|any) way|am i allowed|how) to\b",
     rf"\bi (?:want|need|would like|have) to (?!{_TO_LEARN}\b)|\bi'd (?:like|love) to (?!{_TO_LEARN}\b)|"
     r"\bi(?: a|')m (?:interested in|trying to|looking to)\b",
-    rf"^\W*(?:can|could|may) (?=my {_KIN}\b)",
+    rf"\b(?:can|could|may|should|must) (?=my {_KIN}\b)|\bdoes (?=my {_KIN} (?:need|have) to\b)",
     r"(?<!check )(?<!see )(?<!know )(?<!look )(?<!confirm )(?<!verify )(?<!sure )(?<!ask )(?<!me )"
     r"\b(?:if|once|after|before|unless) (?=(?:i \w+ )?(?:my|our) )",
 )
 _ASKED_BY_ANYBODY = re.compile(rf"(?:{_FRAME.pattern})[^.?!]*")
 """Up to the end of the sentence "my" is anybody's."""
 _MY = re.compile(r"\b(?:my|our)\b")
-_TO_ME = re.compile(r" (?:to me|for me|myself)\b")
+_TO_ME = re.compile(r" (?:to me|for me|with me|myself)\b")
 _SUPPOSED = re.compile(
     r"(\b(?:do|happens) (?:if|when|once|after)|^\W*if) i(?:'ve| have| had| was| am|'m)?(?: already| been)? \w+|"
-    r"(\b(?:something|anything|an item|items|things?)) i (?:have )?(?:bought|ordered|paid for|received)\b"
+    r"(\b(?:something|anything|items|things?|an? [\w-]+)) i (?:have )?(?:bought|ordered|paid for|received)\b"
 )
 """What may happen to anybody, and what anybody may have bought."""
 _EVENT_EN = (
@@ -48,7 +48,10 @@ _EVENT_EN = (
     r"(?:has |have |just )?(?:expires?|expired|broke|crashed|stopped working)|"
     r"(?:does not|doesn't|do not|don't|won't|isn't) (?:work|working|turn on|start|connect|open))"
 )
-_WHAT_TO_DO = r"(?=.*\b(?:how|where|what|who|whom) (?:do|can|could|should|must|to|would)(?: i| we| do| go)\b)"
+_WHAT_TO_DO = (
+    r"(?=.*\b(?:(?:how|where|what|who|whom) (?:do|can|could|should|must|to|would)(?: i| we| do| go)|(?:can|"
+    r"could) (?:i|we))\b)"
+)
 _OWN_RECORD = (
     r"(?:order|payment|transfer|transaction|refund|parcel|package|delivery|money|cash|salary|flight|train|booking|"
     r"application|loan|claim|deposit|top-?up|withdrawal|invoice|bill)"
@@ -87,7 +90,7 @@ _BY_WHOM_ZH = either(
     rf"(?P<thing>^\W*)我的(?=(?!{_RECORD_ZH})[^什哪多几怎]{{1,5}}(?:可以|能|该|应该)\w)",
     rf"(?P<know>{_HOW_ZH}(?:才能)?(?:知道|确认|查询|查到|判断|证明))(?:我|自己)(?=[能可是有符满])",
     r"(?P<then>^\W*)我(?=[^,，了]{2,4}[以之]?[后前](?:还|能|可|怎|要|多|如))",
-    rf"(?P<event>^\W*)我的?(?=(?!{_RECORD_ZH})[^,，。?？]{{1,6}}(?:丢|不见|坏|破|过期|到期|损坏|找不到|没电|被吞|被锁|被盗|被偷|碎)"
+    rf"(?P<event>^\W*)我(?:的|(?!的))(?=(?!{_RECORD_ZH})[^,，。?？]{{1,6}}(?:丢|不见|坏|破|过期|到期|损坏|找不到|没电|被吞|被锁|被盗|被偷|碎)"
     rf"了?[,，。]?\s*(?:我)?(?:该|要|应该)?(?:{_HOW_ZH}|找谁))",
     rf"(?P<wish>^\W*)我不(?:想|要|需要)(?=[^,，]{{1,5}}了[,，]?\s*{_HOW_ZH})",
 )

@@ -37,7 +37,7 @@ _NOW_EN = either(
     r"^\W*is (?:[\w.'-]+ ){1,4}(?:in|out|around|on duty|on call|on leave|away|there|here|up)\W*$",
     rf"^\W*any (?:\w+ )?{_EVENT}\b",
     rf"\bany (?:\w+ )?{_PLACE}(?: (?:free|left|available|open|vacant))?(?: (?:for|on|in|at) [\w' ]+)?\W*$|"
-    r"\bhow (?:many|much)\b.*\b(?:left|remain|remaining)\b",
+    r"\bhow (?:many|much)\b.*\b(?<!was )(?<!were )(?:left|remain|remaining)\b",
     r"\bnext (?:bus|train|tram|ferry|flight|shuttle|meeting|class|lecture|release|event|course|exam|session)\b|"
     r"^\W*what(?:'s| is) (?:new|up|going on|happening)\W*$",
 )
@@ -51,7 +51,7 @@ _NOW_ZH = either(
     r"天气|汇率|股价|油价|金价|新闻|截至|截止(?:到)?(?:今|目前|现在)|近(?:[几一两三]|\d)|什么时候(?:恢复|上线|发布|开放)|(?:坏|挂|崩|宕机)了(?!.*(?:怎么|如何|怎样|谁|哪))|"
     r"维护中|还在|"
     r"有货|缺货(?!的)|了(?:吗|没有?|么)\W*$|下一?(?:班|趟|场)",
-    r"在(?:吗|不在|么|嘛)\W*$|有(?:人|空)(?:吗|么)\W*$|有(?:罢工|停电|停水|故障|延误|堵车|事故)|[剩余](?:多少|几|下)|"
+    r"在(?:吗|不在|么|嘛)\W*$|人[多少](?:吗|么|不多)|[忙挤堵](?:吗|么|不)|有(?:人|空)(?:吗|么)\W*$|有(?:罢工|停电|停水|故障|延误|堵车|事故)|[剩余](?:多少|几|下)|"
     r"^\W*(?:还)?有(?:没有)?(?:空|余|多余的?)?(?:房|票|座|位|号|床|名额)\w?(?:吗|么|没有)?\W*$|还有(?:房|票|座|位|号|床|名额|空)",
 )
 

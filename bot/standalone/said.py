@@ -27,7 +27,9 @@ _LEANS_ON_NOTHING = either(
     r"(?: for (?:an? |the )?\w+(?: \w+)?)? to(?= \w)",
     r"\b(?:does|will|would) it (?:take|cost)(?: for (?:an? |the )?\w+(?: \w+){0,4}?)? to(?= \w)",
     r"\b(?:means?|ensure|sure|so|confirm|requires?|fact|says?|provided) that(?= (?:the|an?|my|i|we|no|all|every)\b)",
-    r"\b(?:something|anything|everything|anyone|people|any \w+|an? (?:\w+ )?\w+) that (?=(?:is|are|was|were|has|have|"
+    r"\bthe (?:most|least|\w+est|only|maximum|minimum)(?: \w+)? that (?=(?:i|you|we|can|is|are)\b)",
+    r"\b(?:something|anything|everything|anyone|anywhere|people|any \w+|an? (?:\w+ )?\w+) that (?=(?:is|are|was|were|"
+    r"has|have|"
     r"can|"
     r"does|do|i|you|we)\b)|\babove (?=[\d$€£¥])|\bsuch as\b|\bwhat (?:is|are) the differences? between\b",
     r"其他|其它|其余|其实|尤其|极其|与其(?![他它余中实])|土耳其|他人|吉他|刹那|其次",
@@ -45,9 +47,11 @@ _LEANS_EN = either(
     r"^\W*(?:and|but|or|so|then|also|plus|what about|how about|same|except|because|as for|"
     r"what if not|why not|not|another|any (?:other|more)|other|others|even|only|just|ok|okay|yes|no)\b(?!\s?[-/])",
     r"^\W*(?:for(?! how)|with|without)\b(?![^,?]*,? (?:can|could|do|may|must|should|would)? ?i \w+ \w)|"
-    r"^\W*(?:in|on|at|to|from|by|before|after|during|until|near|via|per|between|within)\b(?!-)"
+    r"^\W*(?:in|on|at|to|next to|close to|around|behind|under|from|by|before|after|during|until|near|via|per|between|"
+    r"within)\b(?!-)"
     r"(?!.*\b(?:what|which|how|when|where|who|why|is|are|do|does|did|can|could|may|must|should|will|would|i|you|we)\b)|"
     r"\bthe same(?= (?:true|thing|possible|valid|available|applies|apply|goes|case|in|on|for|here|there)\b|\W*$)",
+    r"^\W*(?:\d+|one|two|three|four|five|six) [a-z]+\W*$",
     r"^\W*how come\W*$|\bany others?\b|^\W*(?:which|what) ones?\b|^\W*(?:which|what) is (?:the )?\w+(?:er|est)\W*$|"
     r"^\W*(?:show|give) me (?:\w+ )?examples?\W*$|\bmore (?:specific|precise)\b|\b(?:simpler|other) words\b",
     r"\bones?\s*(?:[?.!,]|$)|\bthe \w+ ones?\b(?! (?:of|who|which|that|with|in|on)\b)|"
@@ -73,6 +77,7 @@ _LEANS_ZH = either(
     r"详细(?:说|讲|一点|点|介绍一下$)|具体(?:点|一点|说|讲)|展开|举(?:个|一个)?例|换句话|换个|总结|概括|翻译|重复|复述",
     r"你(?:刚|说|提到|讲|告诉|推荐|列|指|意思|的(?:回答|答案|意思|话))|^\W*(?:是|啥|有)?什么意思\W*$|记得|记住",
     r"^\W*(?:那|然后|所以|但是|可是|不过|而且|还|也|或者|如果不|否则|对于|至于|除了|只有|只是|就是|为什么呢|怎么办\W*$|因为|比)",
+    r"^\W*(?:换成|改成|改为)|^\W*[一二两三四五六七八九十\d]+(?:个|位|天|年|次|张|份|间|晚|人|小时|块|元)[\u4e00-\u9fff]{0,2}\W*$",
     r"^\W*在(?![线职校读岗])[\u4e00-\u9fff]{2,4}\?\W*$|^\W*(?!可)[\u4e00-\u9fff]{1,5}(?:可以|行|可不可以|行不行)[吗么]?\W*$|"
     r"^\W*哪个(?:更|比较|最)?\w{0,3}\W*$|更\w{1,3}的(?:吗|么)?\W*$|接着说|回答(?:短|长|简|详)|说得|一遍|^\W*(?:两个都|都)|"
     r"^\W*[\u4e00-\u9fff]{1,5}怎么样\W*$",

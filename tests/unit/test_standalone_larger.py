@@ -1,4 +1,4 @@
-"""Which of some 550 questions may be shared, most of them written before the rules were last changed."""
+"""Which of some 680 questions may be shared, most of them written before the rules were last changed."""
 
 from __future__ import annotations
 
