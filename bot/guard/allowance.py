@@ -47,7 +47,7 @@ def allowed(one: Form, other: Form, language: str, stored: str, asked: str) -> b
         stored: the stored text, folded, in simplified script.
         asked: the text asked, likewise.
     """
-    if one.mode != other.mode or not one.same_asks(other) or not one.same_owners(other):
+    if one.mode != other.mode or not one.same_asks(other) or not one.same_owners(other) or not one.same_count(other):
         return False
     if language == "en":
         return _a_slip(one.words, other.words)

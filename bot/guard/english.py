@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from bot.guard.english_frames import reworded
 from bot.guard.english_heads import AUXILIARIES, head, stripped
+from bot.guard.english_nouns import LABELLED, OBJECT_BEGINS, PLURALS, SERVICES, TELLS_WHICH
 from bot.guard.english_words import (
     ABOUT,
     CHARGES,
@@ -20,7 +21,6 @@ from bot.guard.english_words import (
     FIND_FIRST,
     KEEP_ING_AFTER,
     NOT_PLURAL,
-    NOUNS_IN_ING,
     PARTICLE_VERBS,
     PASSIVE,
     PHRASES,
@@ -30,7 +30,7 @@ from bot.guard.english_words import (
 )
 from bot.guard.form import Form
 from bot.guard.quantity import spell_quantities
-from bot.spelling import fold
+from bot.spelling import fold, names_by_case
 
 _CONTRACTIONS = tuple(
     (re.compile(pattern), replacement)
@@ -55,16 +55,21 @@ _CAPITALISED = re.compile(r"(?<=[a-z,;:)] )[A-Z]\w*s\b|\b[A-Z]{2,}S\b")
 _DAYS = frozenset(f"{day}days" for day in ("mon", "tues", "wednes", "thurs", "fri", "satur", "sun"))
 _VOWEL = re.compile("[aeiouy]")
 _SENTENCE_END = re.compile(r"[.!?;]+\s+(?=\S)")
+_WITHOUT_AUXILIARY = (
+    *("may", "possible", "allowed", "must", "should", "need", "what to do", "is there", "have", "offer", "price"),
+)
+_CAPITAL_A = re.compile(r"(?<=[\w,] )A\b(?!['’&/+.@-]?\w)")
+_LABEL_A = re.compile(rf"(?i)\b((?:{'|'.join(sorted(LABELLED))}) )a\b(?!['’&/+.@-]?\w)|(?<=\w )a(?=\s*[?!.,;]*$)")
 _PAUSE = re.compile(r"^(no|yes|not)\s*,")
 
 
 def english_form(question: str) -> Form:
     """The form of a question, as it is written."""
     names = _names(question)
-    text = fold(question)
-    text = " ".join(text.split())
+    text = " ".join(fold(_marked(question)).split())
     for pattern, replacement in _CONTRACTIONS:
         text = pattern.sub(replacement, text)
+    single, plural = _counted(_TOKEN.findall(text))
     text, whether = stripped(_PAUSE.sub(r"\1 |", text))
     text = reworded(_SENTENCE_END.sub(" | ", text))
     asks, rest = head(text)
@@ -73,11 +78,53 @@ def english_form(question: str) -> Form:
     if not asks and whether:
         asks, mode = ("may", mode[3:]) if mode.startswith("can") else (asks, mode)
     words, owners = _owners(_spelled(tokens, names))
+    if asks in ("have", "offer") and _head_noun(words) in SERVICES:
+        asks = "is there"
     mode, words = _passive(asks, mode, words)
     words = _ordered(asks, _about(words))
     if asks == "price" and _is_fee_for_it(words):
         words = words[:-1]
-    return Form(asks=asks, mode=mode, words=tuple(words), owners=owners)
+    return Form(asks=asks, mode=mode, words=tuple(words), owners=owners, single=single, plural=plural)
+
+
+def _marked(question: str) -> str:
+    """With `@name` at the words that their capital makes names, and `letter-a` where A is no article."""
+    for _, end in reversed(names_by_case(question)):
+        question = f"{question[:end]}@name{question[end:]}"
+    if not question.isupper():
+        question = _CAPITAL_A.sub("letter-a", question)
+    return _LABEL_A.sub(lambda match: f"{match[1] or ''}letter-a", question)
+
+
+def _counted(tokens: list[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """The nouns after "a", and those that are plural with nothing before them that says which.
+
+    "A guest" may be one at most, "guests" are any number. Three words after "a" are looked at, up to a preposition.
+    """
+    single: set[str] = set()
+    plural: set[str] = set()
+    seen = 0
+    for at, token in enumerate(tokens):
+        if token in ("a", "an"):
+            for seen in range(at + 1, min(at + 4, len(tokens))):
+                word = tokens[seen]
+                # "a locker costs": a verb
+                if word in PREPOSITIONS or word in AUXILIARIES or _is_plural(word):
+                    break
+                single.add(_word(word, ""))
+        elif at > seen and not TELLS_WHICH & {*tokens[max(at - 2, 0) : at]} and (token in PLURALS or _is_plural(token)):
+            plural.add(_word(token, ""))
+    return frozenset(single), frozenset(plural)
+
+
+def _is_plural(token: str) -> bool:
+    return token.endswith("s") and token not in NOT_PLURAL and _word(token, "") in (_singular(token), SAME.get(token))
+
+
+def _head_noun(words: list[str]) -> str:
+    """The last word before the first preposition."""
+    end = next((at for at, word in enumerate(words) if word in PREPOSITIONS), len(words))
+    return words[end - 1] if end else ""
 
 
 def _is_fee_for_it(words: list[str]) -> bool:
@@ -108,13 +155,13 @@ def _mode(asks: str, tokens: list[str], *, inverted: bool) -> tuple[str, list[st
     if negation is not None:
         rest = rest[:negation] + rest[negation + 1 :]
         mode += " not"
-    if rest[at : at + 1] in (["i"], ["we"]):
+    if rest[at : at + 1] == ["i"]:
         rest = rest[:at] + rest[at + 1 :]
     return mode, rest
 
 
 def _auxiliary_at(asks: str, tokens: list[str], *, inverted: bool) -> int | None:
-    if asks in ("may", "must", "should", "need", "what to do", "is there", "price"):
+    if asks in _WITHOUT_AUXILIARY:
         return None
     if asks == "how long" or (asks == "" and inverted):
         return 0 if tokens and tokens[0] in AUXILIARIES else None
@@ -142,7 +189,7 @@ def _negation_at(rest: list[str], at: int) -> int | None:
 
 
 def _without_asker(tokens: list[str], asks: str) -> list[str]:
-    return tokens[1:] if asks and tokens[:1] in (["i"], ["we"]) and asks not in ("what if", "what to do") else tokens
+    return tokens[1:] if asks and tokens[:1] == ["i"] and asks not in ("what if", "what to do") else tokens
 
 
 def _spelled(tokens: list[str], names: frozenset[str]) -> list[str]:
@@ -159,7 +206,8 @@ def _spelled(tokens: list[str], names: frozenset[str]) -> list[str]:
         else:
             token = tokens[at]
             if token not in DROPPED:
-                words.append(token if token in names else _word(token, words[-1] if words else ""))
+                following = tokens[at + 1] if at + 1 < len(tokens) else ""
+                words.append(token if token in names else _word(token, words[-1] if words else "", following))
             at += 1
     return words
 
@@ -178,13 +226,12 @@ def _particles(tokens: list[str]) -> list[str]:
     return tokens
 
 
-def _word(token: str, before: str) -> str:
+def _word(token: str, before: str, following: str = "") -> str:
+    """Its one spelling. An -ing form is a verb only with an object whose article shows: `training` is no `train`."""
     if ":" in token or token in NOT_PLURAL:
         return SAME.get(token, token)
-    if token in ("us",):
-        return "me"
     token = SAME.get(token, token)
-    if len(token) > 5 and token.endswith("ing") and token not in NOUNS_IN_ING and before not in KEEP_ING_AFTER:
+    if len(token) > 5 and token.endswith("ing") and following in OBJECT_BEGINS and before not in KEEP_ING_AFTER:
         return _without_ing(token)
     if (
         len(token) > 3
@@ -215,9 +262,8 @@ def _singular(token: str) -> str:
 
 
 def _owners(words: list[str]) -> tuple[list[str], frozenset[str]]:
-    """Without "my" or "your" if only one of them occurs; with both, it matters which stands where."""
-    words = ["my" if word == "our" else word for word in words]
-    owners = frozenset(words) & {"my", "your"}
+    """Without "my", "our" or "your" if only one of them occurs; with both, it matters which stands where."""
+    owners = frozenset(words) & {"my", "our", "your"}
     if len(owners) > 1:
         return words, frozenset()
     return [word for word in words if word not in owners], owners

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 
+from bot.guard.english_nouns import NOUN_OF_VERB, PLACES
 from bot.guard.english_words import IRREGULAR, VERBS
 
-_I = "(?:i|we|you|one|people)"
 _NOUN = r"(?:(?!not|no|only|all|or|and|but|if|when)[\w'-]+ ){0,3}?(?!not|no|only|all|or|and|but|if|when)[\w'-]+"
 _HOURS = "(?:opening|business|office|working) (?:hours|times)|hours of operation"
 _OF_TIME = (
@@ -32,7 +32,25 @@ _PEOPLE = (
     "we|you|he|she|they"
 )
 
+_IN_A_SENTENCE = (
+    r"\b(?:is|are|was|were|do|does|did|can|could|may|must|should|will|would|has|have|what|how|when|where|who|why|which|"
+    r"i|you|we|my|your|not|no|if|without|to|for|of|on|in|from|with|and|or|the|a|an)\b"
+)
 _TABLE: tuple[tuple[str, str], ...] = (
+    # named without asking
+    *(
+        (
+            rf"^(?!.*{_IN_A_SENTENCE})((?:[a-z-]+ )+?){noun}(?: (?:procedure|process|steps|instructions|guide))$",
+            rf"how to {verb} \1",
+        )
+        for noun, verb in NOUN_OF_VERB.items()
+    ),
+    (rf"^(?!.*{_IN_A_SENTENCE})([a-z -]{{2,30}}?) fees?$", r"how much is \1 fee"),
+    # one way to say what many do
+    (r"\bpay (?:by|with|using|via) (?:a |my )?((?:credit |debit )?card)\b", r"pay by \1"),
+    (r"\b(?:make|schedule|arrange) (an? )?appointment\b", r"book \1appointment"),
+    (r"^((?:my|the) [\w -]+?) (is|are) ([\w -]+), why$", r"why \2 \1 \3"),
+    (r"^how (?:big|large) (?=is (?:the|my) (?:deposit|fee|rent|fine|discount)$)", "how much "),
     # wanting to know is no part of the question
     (
         (
@@ -79,7 +97,7 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (r"^what (?:do|should|must|can) i (?:have to |need to )?do (?:in order )?to ", "how do i "),
     (r"^what would be (?=the |a )", "what is "),
     (r"^how to go about <ing>", "how do i <verb>"),
-    (r"^is there (?:a|any) way (?:that )?(?:i|we) can ", "can i "),
+    (r"^is there (?:a|any) way (?:that )?i can ", "can i "),
     (r"^where (?:do|should|must|can) i (?:have to |need to )?go to <do>", "where can i <verb>"),
     (r"^is ([\w -]+?) compatible with ", r"does \1 work with "),
     (r"\b(\w+)'s (phone number|address|email|website)$", r"\1 \2"),
@@ -145,7 +163,8 @@ _TABLE: tuple[tuple[str, str], ...] = (
         r"\1 per \2",
     ),
     (r"^is there (?:a |any )?(?:way|possibility|option|chance)(?: for me)? (?:to|of) (?=\w)", "is it possible to "),
-    (r"^is it (?:possible|allowed|ok|okay|permitted|permissible) for (?:me|us) to ", "is it possible to "),
+    (r"^is it possible for me to ", "is it possible to "),
+    (r"^is it (?:allowed|ok|okay|permitted|permissible) for me to ", "am i allowed to "),
     (r"^is it (?:ok|okay|fine|alright|all right) if i ", "can i "),
     (r"^would it be (?:ok|okay|possible|fine) (?:to|if i) ", "can i "),
     # to do something, named by another part of speech
@@ -159,6 +178,10 @@ _TABLE: tuple[tuple[str, str], ...] = (
             r"needed)\b(?! to)"
         ),
         r"do i have to <verb>\1",
+    ),
+    (
+        rf"^is (?:the |a |an |any )?({_NOUN}) (?:required|necessary|needed|mandatory) (?:for|when) <ing>",
+        r"do i need \1 to <verb>",
     ),
     (
         (
@@ -182,7 +205,10 @@ _TABLE: tuple[tuple[str, str], ...] = (
     ),
     (rf"^(?:is|are) (?!there\b)((?:my|the) {_NOUN}) (?={_DONE})<ed>$", r"do you <verb> \1"),
     # what there is
-    (rf"^(?:does|do) ((?:the|your) {_NOUN}) (?:have|offer) (?!to\b)(?:a |an |any )?([^,]+)$", r"is there \2 in \1"),
+    (
+        rf"^(?:does|do) ((?:the|your) (?:\w+ )?(?:{PLACES})s?) (?:have|offer) (?!to\b)(?:a |an |any )?([^,]+)$",
+        r"is there \2 in \1",
+    ),
     (r"^is there ([^,]+?) (?:at|inside|within) the ", r"is there \1 in the "),
     (rf"^(?:does|do) ({_NOUN}) (?:include|contain) (?:a |an |any |the )?([^,]+)$", r"is \2 included in \1"),
     (rf"^(?:does|do) ({_NOUN}) cover (?:a |an |any |the )?([^,]+)$", r"is \2 covered by \1"),
@@ -228,9 +254,9 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (r"^where is (?:the |your )?(?:car park|parking lot|parking)$", "where can i park"),
     (rf"^what (?:is|are) (?=(?:the |your )?(?:[\w'-]+ ){{0,3}}?(?:{_OF_TIME})\b)", "when is "),
     (r"^when (?:is|are) ([\w' -]+?) due$", r"when is deadline for \1"),
-    (r"^until when (?:can|may) (?:i|we) ", "until when can i "),
-    (r"^(?:by|until) when (?:do|must|should) (?:i|we) (?:have to |need to )?", "until when must i "),
-    (r"^how (?:late|long before|long beforehand) can (?:i|we) cancel ", "until when can i cancel "),
+    (r"^until when (?:can|may) i ", "until when can i "),
+    (r"^(?:by|until) when (?:do|must|should) i (?:have to |need to )?", "until when must i "),
+    (r"^how (?:late|long before|long beforehand) can i cancel ", "until when can i cancel "),
     (rf"^until when can (?!i\b)({_NOUN}) be <ed>", r"until when can i <verb> \1"),
     (r"^(?:on|at) (?:which|what) (?:days?|dates?|weekdays?) (?:of the week )?", "day-when "),
     (r"^(?:which|what) (?:day|days|date|weekday) (?=is|are|do|does|can)", "day-when "),
@@ -276,7 +302,7 @@ _TABLE: tuple[tuple[str, str], ...] = (
     # who, what, where
     (
         (
-            r"^(who|whom) (?:can|should|do|must|could) (?:i|we) (?:contact|speak to|talk to|ask|call|turn to|write to|"
+            r"^(who|whom) (?:can|should|do|must|could) i (?:contact|speak to|talk to|ask|call|turn to|write to|"
             r"reach out to|get in touch with)(?: (?:about|for|regarding|concerning|with questions about))?\b"
         ),
         "who do i contact about",
@@ -284,12 +310,12 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (r"^who (?:is|are) (?:eligible|entitled|qualified)(?: for| to| to get| to receive)?\b", "who can get"),
     (r"^who (?:qualifies for|can receive|can claim)\b", "who can get"),
     (
-        r"^(?:what|which) ([\w -]+?) (?:do|must|should) (?:i|we) (?:have to |need to )?(bring|submit|provide)\b",
+        r"^(?:what|which) ([\w -]+?) (?:do|must|should) i (?:have to |need to )?(bring|submit|provide)\b",
         r"what \1 must i \2",
     ),
-    (r"^(when|where|what|how often) (?:do|does) (?:i|we) (?:have|need) to ", r"\1 must i "),
+    (r"^(when|where|what|how often) (?:do|does) i (?:have|need) to ", r"\1 must i "),
     (
-        r"^what (?:do|must|should) (?:i|we) (?:have to |need to )?(bring|pack|submit|prepare|provide)\b",
+        r"^what (?:do|must|should) i (?:have to |need to )?(bring|pack|submit|prepare|provide)\b",
         r"what must i \1",
     ),
     (r"^(?:what (?:is|are) )?(?:the )?differences? between ", "what is the difference between "),

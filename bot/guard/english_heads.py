@@ -8,32 +8,42 @@ from __future__ import annotations
 
 import re
 
-_I = r"(?:i|we|one|someone|somebody|people)"
+from bot.guard.english_words import VERBS
+
+_I = "i"
+"""The asker alone: what one, people or we may do is another question."""
 _WH = (
     r"(?:how|what|when|where|why|who|whom|which|if|whether|can|could|may|do|does|did|is|are|am|was|were|will|would|should|"
     r"must|has|have)\b"
 )
+_BEGINS = (
+    r"(?:please|pls|kindly|just|quick|sorry|excuse|hi|hello|good|thanks|i|i'm|i'd|we|my|the|this|there|team|support|all|everyone|let|tell|show|"
+    r"any\sidea|someone|anyone|explain|a\squestion)\b"
+)
 _PREAMBLE = re.compile(
     rf"""
       (?:(?:hi|hello|hey|dear)\s(?:there|team|all|guys|support|everyone|folks)|hi|hello|hey|
-         good\s(?:morning|afternoon|evening|day)|excuse\sme|
+         good\s(?:morning|afternoon|evening|day)|excuse\sme|just\swondering|
          sorry\sto\sbother\syou|quick\squestion|(?:just\s)?a?\s?question|please(?:\shelp)?|help|pls|plz|ok|okay|so|well|
-         thanks|thank\syou|um|hmm|but|i\shave\sa\s(?:quick\s)?question|urgent|fyi)\b[\s,!.:;-]+
+         thanks|thank\syou|um|hmm|but|i\shave\sa\s(?:quick\s)?question|urgent|asap|fyi)\b
+         (?:\s?[,!.:;]+\s*|\s-+\s|\s(?={_WH}|{_BEGINS}))
     | (?:(?:can|could|would|will)\s(?:you|anyone|anybody|somebody|someone)\s(?:please\s|kindly\s|just\s)*
          (?:tell|explain|show|advise|clarify|help)(?:\sto)?(?:\sme|\sus)?(?:\s(?:know|understand))?
        | (?:please\s|kindly\s)*(?:tell|show|explain\sto)\s(?:me|us) | please\s(?:explain|advise) | let\sme\sknow
        | i\s(?:would\slike|want|need|wish)\sto\s(?:know|ask|find\sout|understand|learn)
        | i\s(?:was|am|have\sbeen)\s(?:just\s)?wondering | i\swonder
        | do\s(?:you|anyone|anybody)\s(?:happen\sto\s)?know | (?:may|can|could)\si\s(?:please\s)?(?:ask|know)
+       | would\syou\smind\s(?:telling|showing)\s(?:me|us)
        | any\sidea | (?:can|could|would)\syou\s(?:please\s)?let\sme\sknow | please\slet\sme\sknow
       )[\s,:]+(?={_WH}) (?:(?P<whether>if|whether)\s)?
     """,
     re.VERBOSE,
 )
 _SUFFIX = re.compile(
+    r"(?:\s*[,.!?;:]\s*|\s-+\s)(?:asap|urgent|urgently|(?:it )?is urgent|very urgent|help|anyone)[\s.!?]*$|"
     r"[\s,.!?;:-]+(?:please|kindly|thanks(?: a lot| so much)?|thank you(?: very much| so much)?|many thanks|"
-    r"thx|cheers|pls|plz|asap|in advance|exactly|anyway|urgent|urgently|by any chance|if possible|"
-    r"best regards|kind regards|regards|appreciate it|ty|please help|help|anyone|at all|in general)[\s.!?]*$"
+    r"thx|cheers|pls|plz|in advance|exactly|anyway|by any chance|if possible|"
+    r"best regards|kind regards|regards|appreciate it|ty|please help|at all|in general)[\s.!?]*$"
 )
 _FRONTED = re.compile(
     rf"^((?:if|when|after|before|once|on|in|at|during|for|as|to|with|without|by|while|since|until|from)\s[^,?!.]{{3,90}}),\s*(?={_WH})"
@@ -48,7 +58,9 @@ _THEN_WHAT = re.compile(
 _TAKEN = rf"(?: {_I} (?:have|need) to (?:take|follow))?"
 _USUALLY = "(?:usually |normally |typically )?"
 _CHARGE = "(?:fees?|deposit|rent|fare|price|cost)"
-_BEST = r"(?:the |a |an )?(?:best |right |correct |proper |usual )?"
+_BEST = r"(?:the |a |an )?(?:usual )?"
+_DO = "|".join(sorted(VERBS))
+_NOT_A_WISH = r"(?:\b(?:not|you|but|because|so|if|and|or|then|since|tomorrow|today|now|again)\b|[,.|])"
 _HEADS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (asks, re.compile(rf"^(?:{pattern})(?!\S)"))
     for asks, pattern in (
@@ -57,6 +69,7 @@ _HEADS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("how", rf"what (?:do|should|must|can) {_I} (?:have to |need to )?do (?:in order )?to"),
         ("how", rf"how (?:do|can|could|would) {_I}(?: (?:go about|be able to|actually|best))?"),
         ("how", rf"how (?:to|{_I}(?: (?:can|could|would))?)"),
+        ("how", rf"{_I} (?:want|need|would like|wish) to(?= (?:{_DO})\b)(?!.*{_NOT_A_WISH})"),
         ("how", rf"how (?:am|are) {_I} (?:supposed|meant) to"),
         ("how", rf"what (?:is|are) {_BEST}(?:way|method|procedure|process|steps?){_TAKEN} (?:to|for|of)"),
         ("why", r"what (?:is|are|was) the reasons? (?:why|that|for which)?"),
@@ -72,20 +85,21 @@ _HEADS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("price", rf"what (?:is|are) (?:the|your)(?= (?:\w+ ){{0,2}}{_CHARGE}(?: (?:for|of|to)\b|$))"),
         ("where", rf"where (?:can|do|could|would) {_I} (?:find|see|locate)"),
         ("where", r"where (?:is|are)"),
-        ("where", rf"where (?:can|do|could|may) {_I}"),
+        ("where to", rf"where (?:can|do|could|may) {_I}"),
         ("time", "time-when"),
         ("day", "day-when"),
         ("when", "when"),
         ("may", rf"(?:can|could|may|might) {_I}"),
-        ("may", rf"(?:am|are) {_I} (?:allowed|able) to"),
-        ("may", r"is it (?:possible|allowed|ok|okay|fine)(?: for me)? to|would it be possible to"),
+        ("allowed", rf"am {_I} (?:allowed|permitted) to|is it (?:allowed|permitted|ok|okay|fine)(?: for me)? to"),
+        ("possible", rf"am {_I} able to|is it possible(?: for me)? to|would it be possible(?: for me)? to"),
         ("must", rf"(?:do|does|would|will) {_I} (?:need|have) to|must {_I}"),
         ("must", r"is it (?:necessary|required|mandatory|compulsory|needed)(?: for me)? to"),
         ("must", rf"am {_I} (?:required|obliged|forced) to"),
         ("need", rf"do {_I} (?:need|require)(?: (?:a|an|any))?"),
         ("should", rf"(?:should|ought) {_I}(?: to)?"),
         ("is there", r"(?:is|are) there(?: (?:a|an|any))?"),
-        ("is there", r"do you (?:have|offer)(?! to\b)(?: (?:a|an|any))?"),
+        ("have", r"do you have(?! to\b)(?: (?:a|an|any))?"),
+        ("offer", r"do you offer(?! to\b)(?: (?:a|an|any))?"),
         ("how many", r"how many"),
         ("how often", r"how (?:often|frequently)"),
         ("how long", r"how long"),

@@ -19,7 +19,6 @@ lift: elevator
 car: automobile
 child: children kids kid
 photo: picture pic photograph
-parcel: package
 television: tv
 computer: pc
 advert: advertisement ad
@@ -42,6 +41,8 @@ database: db
 configuration: config
 admin: administrator
 repository: repo
+restart: reboot
+nearest: closest
 toilet: restroom wc lavatory loo
 maximum: max
 minimum: min
@@ -84,7 +85,6 @@ salary: wage wages paycheck
 housing: accommodation accomodation
 retake: resit
 exam: examination
-medicine: medication
 defective: faulty
 enrol: enroll
 enable: activate
@@ -128,7 +128,6 @@ atm: cash machine | cash point | cash dispenser
 postcode: zip code | postal code | post code
 manual: user manual | user guide | instruction manual
 shop: the store | your store
-flat-home: the apartment | an apartment | the flat | a flat | my apartment | my flat
 wifi: wi fi
 responsible for: in charge of
 opening hours: business hours | opening times | office hours | hours of operation
@@ -142,13 +141,15 @@ because of: due to | owing to | on account of
 not able to: unable to
 not: can no
 transfer money: send money | wire money
-enable: turn on | switch on
-disable: turn off | switch off
+turn-on: turn on | switch on
+turn-off: turn off | switch off
 colleague: co worker
 2fa: two factor authentication | two-factor authentication | 2 factor authentication | 2-factor authentication
 2fa: two factor | 2 factor | 2-factor | multi-factor authentication
 collect: pick up
 order: place an order | make an order | placing an order
+rent flat: rent an apartment | rent the apartment
+after order: after ordering
 throw away: dispose of | discard
 appeal: object to | appeal against
 in person: personally
@@ -168,14 +169,14 @@ about: regarding | concerning
 teammate: team member
 username: user name
 in store: in-store | in the store | in the shop | in shop
-disable automatic update: stop automatic updates
+turn-off automatic update: stop automatic updates
 to pdf: as pdf | as a pdf | into pdf
 pay for: bear the cost of | bears the cost of | cover the cost of | covers the cost of
 subscribe to newsletter: sign up for the newsletter | sign up for your newsletter | register for the newsletter
 postpone: put off
 close down: shut down
 2fa: two factor authentification
-enable dark mode: switch to dark mode | use dark mode
+turn-on dark mode: switch to dark mode | use dark mode
 remove: get rid of
 default setting: factory setting | factory settings
 double-sided: double sided | two-sided | two sided
@@ -213,8 +214,8 @@ SAME = _spellings(_SAME)
 PHRASES = _by_first_word(_PHRASES)
 """First word → (words, what they become), the longest first."""
 
-PARTICLE_VERBS = {("turn", "on"): "enable", ("turn", "off"): "disable", ("switch", "on"): "enable"} | {
-    ("switch", "off"): "disable",
+PARTICLE_VERBS = {("turn", "on"): "turn-on", ("turn", "off"): "turn-off", ("switch", "on"): "turn-on"} | {
+    ("switch", "off"): "turn-off",
     ("send", "back"): "return",
     ("give", "back"): "return",
 }
@@ -222,11 +223,18 @@ PARTICLE_VERBS = {("turn", "on"): "enable", ("turn", "off"): "disable", ("switch
 
 _PERSONAL_DATA = words(
     """
-    address email telephone number name information profile setting username mobile
+    address email number name information profile setting username
     """
 )
 _RECORDS = words("account photo file comment history message post document entry profile")
 _DOCUMENTS = words("copy replacement transcript certificate record")
+_SENT = words("send track deliver post courier lost arrive weigh collect pick u:kg u:g u:lb")
+_FEATURES = words(
+    """
+    notification update mode roaming sync synchronize alert reminder location renewal tracking cookie 2fa feature
+    setting sharing backup subtitle voicemail forwarding waiting autocorrect newsletter bluetooth wifi autoplay logging
+    """
+)
 ABOUT: tuple[tuple[str, str, frozenset[str]], ...] = (
     ("update", "change", _PERSONAL_DATA),
     ("modify", "change", _PERSONAL_DATA),
@@ -240,7 +248,11 @@ ABOUT: tuple[tuple[str, str, frozenset[str]], ...] = (
     ("end", "cancel", frozenset({"subscription", "membership"})),
     ("terminate", "cancel", frozenset({"subscription", "membership"})),
     ("shipping", "delivery", frozenset({"fee", "cost", "price", "charge"})),
-    ("ship", "deliver", frozenset({"to", "you", "abroad"})),
+    ("ship", "deliver", frozenset({"to", "abroad"})),
+    ("package", "parcel", _SENT),
+    ("apartment", "flat", frozenset({"sublet", "landlord", "tenant", "sublease"})),
+    ("turn-on", "enable", _FEATURES),
+    ("turn-off", "disable", _FEATURES),
     (
         "shipping",
         "delivery",
@@ -306,8 +318,6 @@ undone:undo frozen:freeze hidden:hide run:run split:split
 """
 IRREGULAR = dict(pair.split(":") for pair in _IRREGULAR.split())
 """Participle → verb, where it does not end in -ed."""
-NOUNS_IN_ING = words("shipping billing banking building meeting opening housing heating")
-"""Nouns to which the verb beside them says too little."""
 KEEP_ING_AFTER = words("stop remember forget regret try is are was were be am been")
 NOT_PLURAL = words(
     """
@@ -316,7 +326,7 @@ NOT_PLURAL = words(
     canvas status access address process business express across press loss pass class mass boss glass cross
     dress stress guess bonus virus campus focus versus besides towards afterwards sometimes perhaps tennis
     analysis basis thanks contents premises shorts physics christmas texas paris james sports overseas
-    unless ours yours theirs hers others
+    unless ours yours theirs hers others terms damages sales specs
     """
 )
 PASSIVE = {"accept": "accepted", "support": "supported", "offer": "offered", "store": "stored"}

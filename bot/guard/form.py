@@ -19,13 +19,30 @@ class Form:
         asks: the kind of question (`how`, `price`, `怎么`); empty for a statement.
         mode: auxiliary and its negation (`can`, `was not`); empty where it makes no difference.
         words: the rest in order, each in its one spelling; quantities as `n:5`, `u:kg`, `time:15:00`.
-        owners: whose things are spoken of (`my`, `your`), if only one side's; otherwise they stand among the words.
+        owners: whose things are spoken of (`my`, `our`, `your`), if only one side's; else they stand among the words.
+        single: nouns after "a" or "an".
+        plural: nouns in the plural, if nothing says which ones.
     """
 
     asks: str
     mode: str
     words: tuple[str, ...]
     owners: frozenset[str] = frozenset()
+    single: frozenset[str] = frozenset()
+    plural: frozenset[str] = frozenset()
+
+    def same_count(self, other: Form) -> bool:
+        """Whether neither speaks of one ("a guest") where the other speaks of any number ("guests").
+
+        Nor one of "my dog" where the other speaks of "a dog": who may keep his own may not keep any.
+        How long it takes to get a visa, visas take; and if there is a discount, there are discounts.
+        """
+        differing = self.single & other.plural | other.single & self.plural
+        if self.asks == "is there":
+            differing -= {self.words[-1]} if self.words else set()
+        if self.asks in _OF_ONE_S_OWN and self.owners != other.owners and (self.single ^ other.single):
+            return False
+        return self.asks == "how long" or not differing
 
     def same_owners(self, other: Form) -> bool:
         """Whether no one speaks of "my" where the other speaks of "your": "the" goes with both."""
@@ -44,6 +61,7 @@ class Form:
         return pair in _MOMENTS and bool(_DAILY.search(" ".join(self.words)))
 
 
+_OF_ONE_S_OWN = ("may", "possible", "allowed", "need", "must")
 _ALIKE = ({"may", "possible"}, {"may", "allowed"})
 _MOMENTS = ({"when", "time"}, {"何时", "几点"})
 _DAILY = re.compile(

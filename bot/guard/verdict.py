@@ -15,6 +15,7 @@ from bot.guard.allowance import allowed
 from bot.guard.chinese import chinese_form, simplified
 from bot.guard.difference import Kind, kind_of
 from bot.guard.english import english_form
+from bot.guard.english_words import COMPOUND_HEADS, SAME, VOCABULARY
 from bot.guard.form import Form
 from bot.language import language_of
 from bot.spelling import fold, normalise
@@ -69,7 +70,14 @@ def _form(text: str, language: str) -> Form | None:
     folded = fold(text)
     if language == "zh":
         return None if re.search("[\u3041-\u3096\u30a1-\u30fa\uac00-\ud7a3]", folded) else chinese_form(text)
-    return english_form(text) if _ENGLISH_FRAME.search(folded) else None
+    return english_form(text) if _ENGLISH_FRAME.search(folded) or _known(folded) else None
+
+
+def _known(folded: str) -> bool:
+    """Whether most words of a phrase without any verb (`password reset procedure`) are English ones."""
+    words = re.findall(r"[^\W\d_]+", folded)
+    known = sum(word in VOCABULARY or SAME.get(word) in VOCABULARY or word in COMPOUND_HEADS for word in words)
+    return folded.isascii() and len(words) > 1 and known >= len(words) / 2
 
 
 def _plain(text: str, language: str) -> str:
@@ -77,7 +85,7 @@ def _plain(text: str, language: str) -> str:
 
 
 def _agree(one: Form, other: Form) -> bool:
-    same = (one.mode, one.words) == (other.mode, other.words) and one.same_asks(other)
+    same = (one.mode, one.words) == (other.mode, other.words) and one.same_asks(other) and one.same_count(other)
     # "I need my refund" waits for one, "I need a refund" asks for one; in a question they are the same.
     owners = one.same_owners(other) if one.asks or one.mode else one.owners == other.owners
     return same and bool(one.words) and owners

@@ -22,7 +22,7 @@ def pairs(name: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize("written", ["", "fresh_", "later_", "hunted_"])
+@pytest.mark.parametrize("written", ["", "fresh_", "later_", "hunted_", "examined_"])
 def test_no_trap_is_reused(written: str, language: str) -> None:
     """Two questions that differ in one thing that matters are never the same, whichever was stored."""
     traps = pairs(f"{written}traps_{language}")

@@ -12,7 +12,7 @@ Can you help me reset the router?|How do I reset the router?
 Steps for resetting the router|How do I reset the router?
 Steps to reset the router|How do I reset the router?
 I want to reset the router. What should I do?|How do I reset the router?
-What would be the best way to reset the router?|How do I reset the router?
+What would be the way to reset the router?|How do I reset the router?
 How to go about resetting the router?|How do I reset the router?
 How do I go about resetting the router?|How do I reset the router?
 Can you explain the process for resetting the router?|How do I reset the router?
