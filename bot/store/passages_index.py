@@ -99,6 +99,8 @@ class PassageIndex:
         self._dimensions = dimensions
         self.kind = kind
         self._family = f"{keys.kb(kb)}:index:"
+        self._answers = f"{keys.kb(kb)}:answers:"
+        self._embedder = embedder
         self.name = f"{self._family}{embedder}:{kind}"
         self.prefix = f"{keys.kb(kb)}:p:{embedder}:"
 
@@ -164,6 +166,9 @@ class PassageIndex:
     async def drop_others(self) -> None:
         """Drop every other index of this knowledge base; those of other embedders with their passages.
 
+        So with the indexes over stored answers that other embedders made (`bot.store.answers_index`), but the answers
+        stay, which run out by themselves. A process that still uses one makes it again.
+
         Raises:
             StoreUnavailable: some may be left.
         """
@@ -172,6 +177,8 @@ class PassageIndex:
             if name.startswith(self._family) and name != self.name:
                 same_passages = self.prefix in await self._prefixes(name)
                 await self._ask("FT.DROPINDEX", name, *(() if same_passages else ("DD",)))
+            elif name.startswith(self._answers) and name != f"{self._answers}{self._embedder}":
+                await self._ask("FT.DROPINDEX", name)
 
     async def _prefixes(self, name: str) -> list[str]:
         info = await self._ask("FT.INFO", name)
@@ -184,7 +191,8 @@ class PassageIndex:
         Until then deleted passages stay in BM25's counts: after a re-ingest the commonest words weigh most and recall
         halves. Where we may not, RediSearch does it by itself within a minute or so, but only from a hundred deletions
         on. That threshold, one for the whole server, holds for a forced collection too: it is taken away for the
-        moment and put back. A crash in between leaves it at 0, which costs the server a few needless collections.
+        moment and put back. A crash in between, or another ingest at the same time, leaves it at 0, which costs the
+        server a few needless collections until the next of ours puts the default in its place.
         What stays wrong until Redis loads its data anew is the average length, into which RediSearch 2.10 counts
         deleted passages for good: after 30 re-ingests of everything it cost 0.5 to 1.4 points of R@1, and no more.
         """
@@ -202,7 +210,8 @@ class PassageIndex:
 
     async def _gc_threshold(self) -> int:
         reply = await self._send("FT.CONFIG", "GET", GC_THRESHOLD)
-        return int(reply[GC_THRESHOLD.encode()]) if isinstance(reply, dict) else GC_THRESHOLD_DEFAULT
+        threshold = int(reply[GC_THRESHOLD.encode()]) if isinstance(reply, dict) else 0
+        return threshold or GC_THRESHOLD_DEFAULT
 
     async def _ask(self, *command: str | bytes | int) -> object:
         with translated("read the index of passages"):

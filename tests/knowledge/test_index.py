@@ -18,6 +18,7 @@ from bot.llm.embed import BuiltinEmbedder
 from bot.message import Language
 from bot.ports import Embedder
 from bot.store import keys
+from bot.store.answers_index import AnswersIndex
 from bot.store.passages import Passages
 from bot.store.passages_index import PassageIndex, rows
 from bot.store.passages_serving import ServedIndex, Serving
@@ -189,6 +190,19 @@ async def test_a_change_over_given_up_leaves_nothing(client: Redis, embedder: Bu
 
     assert summary.changed == []
     assert (await indexes(client), await passage_keys(client, NEW)) == ([f"{OLD}:flat"], 0)
+
+
+async def test_the_index_of_answers_goes_with_its_embedder(client: Redis, embedder: BuiltinEmbedder) -> None:
+    """Else each embedder that was ever tried would keep a copy of every new question's vector. Answers stay."""
+    other = Half(embedder)
+    for each in (embedder, other):
+        await AnswersIndex(client, each).nearest("main", "0", bytes(4 * each.dimensions), 1)
+    await client.hset(f"{KB}:answer:a", mapping={"epoch": 1})
+
+    await on(client, other).ensure_index()
+
+    assert await indexes(client) == sorted([f"{KB}:answers:{other.name}", f"{other.name}:flat"])
+    assert await client.exists(f"{KB}:answer:a") == 1
 
 
 async def test_documents_move_without_their_files(client: Redis, embedder: BuiltinEmbedder, folder: Path) -> None:

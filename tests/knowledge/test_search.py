@@ -223,6 +223,20 @@ async def test_the_servers_own_threshold_is_put_back(ingest: Ingest, folder: Pat
     assert setting == {b"FORK_GC_CLEAN_THRESHOLD": b"100"}
 
 
+async def test_a_threshold_that_a_crash_left_is_put_right(ingest: Ingest, folder: Path, client: Redis) -> None:
+    """Two that collect at once, or one that dies, leave it at nothing."""
+    await ingest.sync([folder])
+    await client.execute_command("FT.CONFIG", "SET", "FORK_GC_CLEAN_THRESHOLD", 0)  # type: ignore[no-untyped-call]  # redis-py leaves it bare
+    (folder / "a.md").write_text("One.")
+    await ingest.sync([folder])
+    (folder / "a.md").write_text("Two.")
+    await ingest.sync([folder])
+
+    setting = await client.execute_command("FT.CONFIG", "GET", "FORK_GC_CLEAN_THRESHOLD")  # type: ignore[no-untyped-call]  # redis-py leaves it bare
+
+    assert setting == {b"FORK_GC_CLEAN_THRESHOLD": b"100"}
+
+
 async def test_a_server_that_forbids_debugging_is_lived_with(
     folder: Path, client: Redis, redis_url: str, embedder: BuiltinEmbedder
 ) -> None:
