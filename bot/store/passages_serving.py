@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Self
+from typing import NamedTuple, Self
 
 from redis.asyncio import Redis
 
@@ -73,6 +73,15 @@ class State:
         return document in self.current and self.current[document][1].version == version
 
 
+class _Known(NamedTuple):
+    """A document as it was read last: its record as text, and what was made of it."""
+
+    text: bytes
+    id: str
+    path: str
+    record: DocumentRecord
+
+
 class ServedIndex:
     """Reads and switches what is served.
 
@@ -88,9 +97,13 @@ class ServedIndex:
         self.epoch_key = f"{keys.kb(kb)}:epoch"
         self.serving_key = f"{keys.kb(kb)}:serving"
         self.documents_key = f"{keys.kb(kb)}:documents"
+        self._known: dict[bytes, _Known] = {}
 
     async def state(self) -> State:
         """All of one epoch. MULTI of GET and two HGETALL, one round trip.
+
+        What changed since the last time is parsed and nothing else: while documents are ingested, nearly every
+        question begins with this.
 
         Raises:
             StoreUnavailable: Redis did not answer.
@@ -101,13 +114,20 @@ class ServedIndex:
         pipeline.hgetall(self.documents_key)
         with translated("read the current versions"):
             epoch, serving, records = await pipeline.execute()
-        documents = {path.decode(): DocumentRecord.from_json(record) for path, record in records.items()}
+        self._known = {path: self._document(path, text) for path, text in records.items()}
         return State(
             epoch=int(epoch or 0),
             serving=Serving.from_hash(serving),
-            documents=documents,
-            current={document_id(path): (path, record) for path, record in documents.items()},
+            documents={known.path: known.record for known in self._known.values()},
+            current={known.id: (known.path, known.record) for known in self._known.values()},
         )
+
+    def _document(self, path: bytes, text: bytes) -> _Known:
+        known = self._known.get(path)
+        if known is not None and known.text == text:
+            return known
+        name = path.decode()
+        return _Known(text, document_id(name), name, DocumentRecord.from_json(text))
 
     async def serve(self, serving: Serving, *, complete_at: int) -> bool:
         """Let readers search this index from now on. One script; see `serve_index.lua`.
