@@ -35,7 +35,6 @@ def _rows(encoding: str, leads: range, trails: range) -> frozenset[str]:
     return frozenset(text)
 
 
-_PUNCTUATION = _rows("gb18030", range(0xA1, 0xA4), range(0xA1, 0xFF))
 _COMMON = (
     _rows("gb18030", range(0xB0, 0xD8), range(0xA1, 0xFF))
     | _rows("big5", range(0xA4, 0xC7), range(0xA1, 0xFF))
