@@ -39,7 +39,7 @@ from bot.knowledge.split import Piece
 from bot.knowledge.vectors import coded
 from bot.llm.embed import BuiltinEmbedder
 from bot.store.client import connect
-from bot.store.passages import CANDIDATES, Passages
+from bot.store.passages import Passages
 from bot.store.passages_index import Kind, PassageIndex, rows
 from tests.servers.redis import redis_server
 
@@ -50,6 +50,8 @@ NEIGHBOURS = 10
 NOISE = 0.3
 """Length of the random part of a made vector, beside that of about 1 between two real neighbours."""
 TOP = 5
+DEEPER = 24
+"""How many of the nearest are looked at, too, for what a graph does not find."""
 DIMENSIONS = 512
 NO_BOUND = 2.0
 SENTENCES = 6
@@ -261,12 +263,12 @@ async def lost(redis: Redis, index: PassageIndex, corpus: Corpus, size: int) -> 
     missed, vectors = [0, 0], corpus.vectors[:size]
     for vector in corpus.questions.values():
         nearest = np.sort(1 - vectors @ np.frombuffer(vector, dtype="<f4"))
-        reply = await redis.execute_command(*index.nearest(vector, CANDIDATES))  # type: ignore[no-untyped-call]  # bare
+        reply = await redis.execute_command(*index.nearest(vector, DEEPER))  # type: ignore[no-untyped-call]  # bare
         found = [float(row.fields["distance"]) for row in rows(reply)]
-        for place, count in enumerate((TOP, CANDIDATES)):
+        for place, count in enumerate((TOP, DEEPER)):
             missed[place] += count - sum(distance <= nearest[count - 1] + ROUNDING for distance in found[:count])
     asked = len(corpus.questions)
-    return missed[0] / (TOP * asked), missed[1] / (CANDIDATES * asked)
+    return missed[0] / (TOP * asked), missed[1] / (DEEPER * asked)
 
 
 async def measure(kind: Kind, corpus: Corpus, sizes: Sequence[int], rounds: int) -> list[Figures]:

@@ -37,9 +37,9 @@ log = logging.getLogger(__name__)
 
 QUESTION_CHARS = 1_000
 """How much of a question is looked at. Embedding takes 1.3 ms per 100 characters; what matters stands in front."""
-CANDIDATES = 24
-"""Taken from each of the two searches, at least. More costs transfer and finds no more (see `bench/retrieval.py`)."""
-CANDIDATES_PER_PASSAGE = 4
+CANDIDATES = 16
+"""Taken from each of the two searches, at least. 24 cost a fifth more time and find no more (`bench/README.md`)."""
+CANDIDATES_PER_PASSAGE = 3
 """The same for large `k`: room for what another version, language or bound takes out."""
 SEARCH_ATTEMPTS = 3
 """How often a search is repeated because documents changed while it ran."""

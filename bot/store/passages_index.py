@@ -136,11 +136,12 @@ class PassageIndex:
         """The `count` passages that share the best tokens, by BM25, best first; `tokens` must not be empty.
 
         `tokens` come from `bot.knowledge.words` and need no escaping. The scorer is named because the default one
-        finds a sixth of what BM25 finds in a union.
+        finds a sixth of what BM25 finds in a union. Verbatim: else RediSearch looks for two stems of each token, too,
+        which takes longer and finds no more.
         """
         return (
             *("FT.SEARCH", self.name, f"@words:({'|'.join(tokens)})"),
-            *("SCORER", "BM25STD", "WITHSCORES"),
+            *("VERBATIM", "SCORER", "BM25STD", "WITHSCORES"),
             *("RETURN", len(RETURNED), *RETURNED),
             *("LIMIT", 0, count, "DIALECT", 2),
         )

@@ -67,6 +67,19 @@ async def test_the_scorer_is_named(ingest: Ingest, client: Redis, index: Passage
     assert await first_by_words(client, index, ENGLISH) >= 15
 
 
+async def test_a_word_is_looked_for_as_it_is(client: Redis, index: PassageIndex) -> None:
+    """By default RediSearch looks for two stems of each, too, though the field is said to have none."""
+    await index.ensure()
+    command = index.sharing(["wrunning"], 1)
+
+    explained, by_default = [
+        str(await send(client, "FT.EXPLAIN", *words))
+        for words in (command[1:], [word for word in command[1:] if word != "VERBATIM"])
+    ]
+
+    assert ("expanded" in explained, "expanded" in by_default) == (False, True)
+
+
 async def test_chinese_is_found_by_its_words_alone(ingest: Ingest, client: Redis, index: PassageIndex) -> None:
     """As pairs of characters on both sides; RediSearch's own Chinese asks for all of a run at once."""
     await ingest.sync([SAMPLES / "zh"])
