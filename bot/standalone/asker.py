@@ -26,7 +26,7 @@ _IDENTIFIES = either(
 _RECORD_EN = (
     r"(?:order|loan|mortgage|application|balance|ticket|delivery|deliveries|shipment|parcel|package|appointment|"
     r"booking|"
-    r"reservation|invoice|bill|refund|claim|payment|transaction|transfer|deposit|statement|salary|payslip|pay|wage|"
+    r"reservation|flight|invoice|bill|refund|claim|payment|transaction|transfer|deposit|statement|salary|payslip|pay|wage|"
     r"bonus|points?|score|case|request|complaint|contract|prescription|result|grade|schedule|shift|debt|savings|"
     r"pension|"
     r"reimbursement|expense|history|status|remaining|eligibility|birthday|age|role|manager|boss|supervisor|mentor|"
@@ -88,7 +88,8 @@ _PERSONAL_EN = either(
     rf"(?:\b(?:can|could|will|would) you |^\W*|\bplease )(?:please )?{_ACT} (?:the|that) [\w-]+\W*(?:please\W*)?$",
 )
 _PERSONAL_ZH = either(
-    r"(?:我们?|咱们?|自己)(?:的\w{0,4}?|\w{0,4}的|家)?(?:订单|贷款|申请|余额|工单|快递|包裹|物流|货|预约|发票|账单|退款|理赔|保单|合同|工资|薪|奖金|"
+    r"(?:我们?|咱们?|自己)(?:信用|(?![想要需可能会错取怎如哪什去办开付交退换改给把打准应得用])\w){0,4}?(?:订单|贷款|申请|余额|工单|快递|包裹|物流|货|预约|发票|账单|退款|理赔|保单|合同|"
+    r"工资|薪|奖金|"
     r"社保|公积金|积分|额度|信用分|成绩|排班|报销|进度|审批|流水|欠款|还款|存款|剩余|经理|主管|领导|上级|老板|导师|同事|医生|病历|处方|"
     r"生日|年龄|地址|电话|手机号|邮箱|身份证号|卡号|父母|妈妈|爸爸|老公|老婆|妻子|丈夫|儿子|女儿|孩子|朋友|家人|情况|问题|资料|文件|资格|明细|投诉|"
     r"状态|记录|部门|团队|职位|岗位|套餐|流量|消费|还剩|签证)",
@@ -97,7 +98,7 @@ _PERSONAL_ZH = either(
     r"我(?:们)?是(?!否|不是)|我(?:们)?(?:已|刚|上|昨|前|曾|没收|没有?收|收到|买|订|付|交|提交|下单|被|投诉|报名|拍|寄|约|借|存|转)",
     r"我(?!\S{0,6}(?:忘|丢|遗失|掉))\S{0,8}了(?!解)|我(?:申请|办理|预约|贷|取|填|写|报|选|订|买|租|寄|点|约|借)(?:的|过)",
     r"(?:帮|给|替|为|关于|认识|联系|通知|告诉|提醒|收到|发给|对)我(?:的|们|查|看|办|改|取消|催|退|发|寄|写|吗|了|$)?",
-    r"[扣收骗找]了?我|我有[^,，]{1,6}[吗,，]|我\s?\d+岁|怎么样了",
+    r"[扣收骗找]了?我|怎么我|我有[^,，]{1,6}[吗,，]|我\s?\d+岁|怎么样了",
     r"查(?:一下|下)(?:我|订单|余额|进度|物流|快递)|我(?:想|要|想要|需要)(?:查|看|问)(?:一下|下|询)?(?:订单|余额|进度|物流|快递|成绩|账单|积分)",
     r"^(?!.*(?:怎么|如何|怎样|哪|什么)).*(?:重新|再|^|给|请|能|可以|麻烦|帮|帮忙)(?:发|寄|查|改|退|转|催|解封|解锁|取消|恢复|重置|冻结|激活|确认|核实|核对)(?:一下|下|一遍)",
     r"^(?!.*(?:怎么|如何|怎样|哪|什么|吗|可以)).*(?:重新|再)(?:发|寄|送|开|审|算)|我能(?:贷|借|领|拿|得|享受)\w{0,3}(?:多少|几|什么|哪些)",

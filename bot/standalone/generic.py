@@ -19,20 +19,25 @@ _KIN = (
 )
 _TO_LEARN = r"(?:know|hear|see|check|ask|learn|find out|track)"
 _FRAME = either(
-    r"\b(?:how(?! (?:much|many|long|soon|far|old|high)\b)|where|what|which|who|whom)\b[^.?!]{0,40}?"
-    r"\b(?:do|can|could|should|must|may|would|might) (?:i|we) (?!owe\b|still\b|know\b|qualify\b|expect\b)",
-    r"^\W*(?:can|could|may) (?:i|we) (?!have\b|still\b|know\b|expect\b)|\b(?:do|must|should) (?:i|we) (?:need|"
+    r"\b(?:(?:how(?! (?:much|many|long|soon|far|old|high)\b)|where)(?: \w+)?|whom?|(?:what|which) (?:\w+ )?"
+    r"(?:documents?|papers?|forms?|information|details|id|steps?|kinds?|types?|methods?|ways?)(?: of \w+)?)"
+    r" (?:do|can|could|should|must|may|would|might) (?:i|we) (?!owe\b|still\b|know\b|qualify\b|expect\b|earn\b|"
+    r"sit\b|be\b|meet\b|go (?:for|on|at)\b|have to (?:go|be|pay)\b)|"
+    r"\bwhat (?:do|can|could|should|must|may) (?:i|we) (?!owe\b|know\b|expect\b|earn\b|get\b|pay\b|receive\b|"
+    r"(?:have|need) to pay\b)",
+    r"^\W*(?:can|could|may) (?:i|we) (?!have\b|still\b|know\b|expect\b)|^\W*(?:do|must|should) (?:i|we) (?:need|"
     r"have) to\b",
     r"\bwhat happens (?:if|when|once|after)\b|^\W*what if\b",
     r"\bhow (?:long|much) does it (?:take|cost)\b|\bwhat to do (?:if|when)\b",
     r"\b(?:is it possible|is there (?:a|any) way|am i allowed|how) to\b",
-    rf"\bi (?:want|need|would like|have) to (?!{_TO_LEARN}\b)|\bi'd (?:like|love) to (?!{_TO_LEARN}\b)|"
+    rf"(?<!do )\bi (?:want|need|would like|have) to (?!{_TO_LEARN}\b)|\bi'd (?:like|love) to (?!{_TO_LEARN}\b)|"
     r"\bi(?: a|')m (?:interested in|trying to|looking to)\b",
     rf"\b(?:can|could|may|should|must) (?=my {_KIN}\b)|\bdoes (?=my {_KIN} (?:need|have) to\b)",
-    r"(?<!check )(?<!see )(?<!know )(?<!look )(?<!confirm )(?<!verify )(?<!sure )(?<!ask )(?<!me )"
+    r"(?<!check )(?<!see )(?<!know )(?<!look )(?<!confirm )(?<!verify )(?<!sure )"
+    r"(?<!ask )(?<!me )(?<!wonder )(?<!wondering )(?<!out )(?<!tell )(?<!doubt )"
     r"\b(?:if|once|after|before|unless) (?=(?:i \w+ )?(?:my|our) )",
 )
-_ASKED_BY_ANYBODY = re.compile(rf"(?:{_FRAME.pattern})[^.?!]*")
+_ASKED_BY_ANYBODY = re.compile(rf"(?:{_FRAME.pattern})(?:(?!, (?:my|our)\b)[^.?!])*")
 """Up to the end of the sentence "my" is anybody's."""
 _MY = re.compile(r"\b(?:my|our)\b")
 _TO_ME = re.compile(r" (?:to me|for me|with me|myself)\b")
@@ -76,7 +81,7 @@ _ANYTIME = either(
     rf"(?<=\bcan i )still(?= [^.?!]*{_UNDER_A_CONDITION})",
     r"(?<=\bthe )last (?=day (?:to|of|for)\b)",
     r"最近的?(?=(?:网点|分行|支行|银行|门店|分店|店|医院|药店|地铁|车站|取款机|停车场|营业厅|服务点))",
-    r"(?<=后)还(?=能|可以|要|需)|(?<=下单)还(?=能|可以)",
+    r"(?<=后)还(?=能|可以|要|需)|(?<=下单)还(?=能|可以)|(?:(?<=了,)|(?<=了,它))还(?=能|可以)",
 )
 """Words of now that mean no moment here: nearest, last of a row, still under a condition."""
 _STILL_AFTER = re.compile(rf"(^\W*{_UNDER_A_CONDITION}[^.?!]*\bcan i )still\b")
@@ -84,9 +89,9 @@ _STILL_AFTER = re.compile(rf"(^\W*{_UNDER_A_CONDITION}[^.?!]*\bcan i )still\b")
 _HOW_ZH = r"(?:怎么|如何|怎样|咋|(?:在|去|从)?(?:哪里|哪儿|哪))"
 _RECORD_ZH = r"(?:订单|贷款|申请|退款|快递|包裹|物流|货|理赔|工资|钱|余额|进度|航班|火车|预约|付款|转账)"
 _BY_WHOM_ZH = either(
-    rf"(?P<how>{_HOW_ZH}(?:可以|才?能|去|才)?[^我你他她它这那,，。?？没被会还]{{1,8}})(?:我们?|自己)的",
+    rf"(?P<how>{_HOW_ZH}(?:可以|才?能|去|才)?[^我你他她它这那,，。?？没被会还了]{{1,8}})(?:我们?|自己)的(?!.*为什么)",
     r"(?P<may>^\W*我?(?:可以|能不能|可不可以|能否|能)[^我你他她它这那,，。?？没被会还查看帮给替]{1,8})(?:我们?|自己)的",
-    r"(?P<when>^\W*)我(?=(?:什么时候|何时|几号|哪天)(?:要|需要|应该|必须|得|可以)\w)",
+    r"(?P<when>^\W*)我(?=(?:什么时候|何时|几号|哪天)(?:要|需要|应该|必须|得)(?![上考面值拿收])\w)",
     rf"(?P<thing>^\W*)我的(?=(?!{_RECORD_ZH})[^什哪多几怎]{{1,5}}(?:可以|能|该|应该)\w)",
     rf"(?P<know>{_HOW_ZH}(?:才能)?(?:知道|确认|查询|查到|判断|证明))(?:我|自己)(?=[能可是有符满])",
     r"(?P<then>^\W*)我(?=[^,，了]{2,4}[以之]?[后前](?:还|能|可|怎|要|多|如))",
