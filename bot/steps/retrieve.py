@@ -20,12 +20,12 @@ class Retrieve:
     async def __call__(self, turn: Turn) -> Turn:
         """The turn with its passages and the epoch they were found in.
 
-        What an incomplete search finds is good for this answer alone: it vouches for no stored one and is not stored,
-        for the epoch does not move when the search is whole again.
+        What an incomplete search finds is good for this answer alone: it vouches for no stored one, of this question or
+        of a similar one, and is not stored, for the epoch does not move when the search is whole again.
 
         Raises:
             StoreUnavailable: the search was not answered.
         """
         found = await self._knowledge.search(turn.base, turn.sought or turn.incoming.text, turn.language, self._top_k)
         turn = replace(turn, passages=found.passages, epoch=found.epoch, vector=found.vector)
-        return turn if found.whole else replace(turn, candidate=None, storable=False)
+        return turn if found.whole else replace(turn, candidate=None, vector=None, storable=False)

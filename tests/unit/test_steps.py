@@ -346,6 +346,17 @@ class TestAnswering:
         assert (asked_during, len(model.asked)) == (1, 3)
         assert [answer.epoch for answer in answers.stored.values()] == [2]
 
+    async def test_an_incomplete_search_vouches_for_no_similar_answer(self) -> None:
+        """One that cites nothing is good if nothing is found: nothing else may look like that."""
+        knowledge = FakeKnowledge(vectors={turn().incoming.text: b"1234"})
+        retrieve = Retrieve(knowledge=knowledge, top_k=5)
+
+        whole = await retrieve(turn())
+        knowledge.whole = False
+        incomplete = await retrieve(turn())
+
+        assert (whole.vector, incomplete.vector) == (b"1234", None)
+
     async def test_a_changed_document_changes_the_answer_at_once(self) -> None:
         """An answer built on another version of a passage is dropped and the model asked anew."""
         model, answers, knowledge = FakeModel("5 euros. [1]"), FakeAnswers(), FakeKnowledge((passage(),))
