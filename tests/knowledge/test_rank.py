@@ -120,6 +120,15 @@ def test_shared_words_are_enough() -> None:
     assert order([candidate("a.md", distance=None, words="wfee wcard")], tokens=("wfee", "wcard")) == ["a.md en"]
 
 
+def test_where_there_is_no_vector_the_words_are_the_whole_score() -> None:
+    """Half of the question in a passage is enough, and a chance word in it is not."""
+    half = candidate("a.md", distance=None, words="wfee wcard")
+    chance = candidate("b.md", distance=None, words="wcard")
+
+    assert order([half, chance], tokens=("wfee", "wcard", "wabroad")) == ["a.md en", "b.md en"]
+    assert order([chance], tokens=("wfee", "wcard", "wabroad")) == []
+
+
 def test_what_only_words_brought_is_as_near_as_its_codes_say() -> None:
     """Each passage once; the exact distance where there is one; the nearest sentence counts half."""
     random = np.random.default_rng(1)
