@@ -26,11 +26,12 @@ _FRONTED = re.compile(
     r"have|own|"
     r"want|need|would like)\b|i'd like |i(?: a|')m (?:having|trying|interested|looking)\b)"
     rf"(?!.*\bthank)[^,;.!?]*?(?:{_THING}|\b[a-z]+ing (?!to\b|in\b|trouble\b|diff|prob|"
-    rf"issue)[a-z]{{3,}})[^,;.!?]*[,;.!?]\s"
+    rf"issue)[a-z]{{3,}})[^,;.!?]*[,;.!?]+\s?"
 )
 """A clause in front that brings in a thing."""
 _BACK = re.compile(
     r"\b(?:it|its|it's|itself|they|them|their|themselves|he|she|him|her|his)\b|\b(?:an?|the) (?:new )?(?:one|ones)\b|"
+    r"(?<=\bget )one\b|(?<=\border )one\b|(?<=\bbuy )one\b|"
     r"\b(?:do|make) (?:this|that)\b"
 )
 _JOINED = re.compile(

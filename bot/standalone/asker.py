@@ -26,7 +26,8 @@ _IDENTIFIES = either(
 _RECORD_EN = (
     r"(?:order|loan|mortgage|application|balance|ticket|delivery|deliveries|shipment|parcel|package|appointment|"
     r"booking|"
-    r"reservation|flight|invoice|bill|refund|claim|payment|transaction|transfer|deposit|statement|salary|payslip|pay|wage|"
+    r"reservation|flight|invoice|bill|refund|claim|payment|transaction|transfer|deposit|statement|salary|payslip|pay|"
+    r"wage|"
     r"bonus|points?|score|case|request|complaint|contract|prescription|result|grade|schedule|shift|debt|savings|"
     r"pension|"
     r"reimbursement|expense|history|status|remaining|eligibility|birthday|age|role|manager|boss|supervisor|mentor|"

@@ -27,6 +27,7 @@ _FRAME = either(
     r"(?:have|need) to pay\b)",
     r"^\W*(?:can|could|may) (?:i|we) (?!have\b|still\b|know\b|expect\b)|^\W*(?:do|must|should) (?:i|we) (?:need|"
     r"have) to\b",
+    r"\b(?:how|where) (?:i|we) (?:can|could|should|must)\b|^\W*when (?=my .*\b(?:what|how|do i|can i)\b)",
     r"\bwhat happens (?:if|when|once|after)\b|^\W*what if\b",
     r"\bhow (?:long|much) does it (?:take|cost)\b|\bwhat to do (?:if|when)\b",
     r"\b(?:is it possible|is there (?:a|any) way|am i allowed|how) to\b",
@@ -50,12 +51,12 @@ _EVENT_EN = (
     r"(?:(?:was|were|got|is|are|has been|have been|just got|went) (?:stolen|lost|missing|broken|damaged|blocked|"
     r"locked|frozen|"
     r"swallowed|retained|eaten|hacked|compromised|expired|cracked|gone|full|about to expire|not working)|"
-    r"(?:has |have |just )?(?:expires?|expired|broke|crashed|stopped working)|"
+    r"(?:has |have |just |will |is )?(?:expires?|expired|expiring|expire|broke|crashed|stopped working)|"
     r"(?:does not|doesn't|do not|don't|won't|isn't) (?:work|working|turn on|start|connect|open))"
 )
 _WHAT_TO_DO = (
     r"(?=.*\b(?:(?:how|where|what|who|whom) (?:do|can|could|should|must|to|would)(?: i| we| do| go)|(?:can|"
-    r"could) (?:i|we))\b)"
+    r"could) (?:i|we)|do (?:i|we) (?:need|have) to)\b)"
 )
 _OWN_RECORD = (
     r"(?:order|payment|transfer|transaction|refund|parcel|package|delivery|money|cash|salary|flight|train|booking|"
@@ -65,7 +66,8 @@ _WHAT_HAPPENED = either(
     rf"^\W*(?:help\W+)?(?:my|"
     rf"our) (?!(?:[\w-]+ ){{0,2}}{_OWN_RECORD}\b)(?P<thing>(?:[\w-]+ ){{1,3}}?){_EVENT_EN}\b(?: soon)?"
     rf"{_WHAT_TO_DO}",
-    rf"^\W*i(?:'ve| have)? (?:just |recently )?(?:moved|got married|(?:lost|forgot|forgotten|broke|misplaced|damaged|"
+    rf"^\W*i(?:'ve| have)? (?:just |recently )?(?:moved|got married|(?:can't|cannot) find (?:my|our|"
+    rf"the) (?P<gone>[\w-]+)|(?:lost|forgot|forgotten|broke|misplaced|damaged|"
     rf"dropped)"
     rf"(?: (?:my|our|an?|the) (?P<lost>[\w-]+))?|(?:got|received|have) (?:a|my|the) "
     rf"(?P<got>(?:new|second|replacement|disposable|virtual|temporary) \w+))\b{_WHAT_TO_DO}",
@@ -114,7 +116,9 @@ def as_anybody(text: str) -> str:
     text = _LEAD_IN.sub("", text)
     text = _ANYTIME.sub("", _STILL_AFTER.sub(r"\1", text))
     text = _SUPPOSED.sub(lambda match: f"{match[1] or match[2]} ", text)
-    text = _WHAT_HAPPENED.sub(lambda match: f"a {match['thing'] or match['lost'] or match['got'] or 'certain'} ", text)
+    text = _WHAT_HAPPENED.sub(
+        lambda match: f"a {match['thing'] or match['lost'] or match['gone'] or match['got'] or 'certain'} ", text
+    )
     text = _ASKED_BY_ANYBODY.sub(lambda asked: _TO_ME.sub("", _MY.sub("a", asked[0])), text)
     return _DONE_ZH.sub("", _BY_WHOM_ZH.sub(_before, text))
 

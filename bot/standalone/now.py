@@ -28,7 +28,8 @@ _NOW_EN = either(
     r"at the moment|at present|at this point|these days|as of|up to date|right away|news|weather|forecast|"
     r"exchange rates?|stock prices?|share price|outage|downtime)\b",
     rf"\b(?:this|next|last|past|coming|previous|past few|next few|last few) (?:\w+ )?{_PERIOD}\b",
-    r"\bwhat(?:'s| is) the (?:time|date)\b|\bwhat (?:time|day|date|year|month) is (?:it|today)\b|"
+    r"\bwhat(?:'s| is) the (?:time|date)\b(?! (?:period|limit|frame|zone|difference|window|slot))|\bwhat (?:time|day|"
+    r"date|year|month) is (?:it|today)\b|"
     r"\b(?:down|offline) \?*$|"
     r"(?<!when )(?<!days )(?<!day )(?<!times )\bis (?!not? )(?:[\w'-]+ ){1,4}"
     r"(?:down|offline|available|open|closed|working|online|in stock|sold out|delayed|busy|back|fixed)\b"

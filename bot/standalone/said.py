@@ -25,6 +25,7 @@ _LEANS_ON_NOTHING = either(
     r"\b(?:is|was|be|would|will) it (?:be )?(?:\w+ly )?(?:possible|ok|okay|safe|necessary|required|allowed|legal|"
     r"permitted|mandatory|compulsory|free|worth|useful|better|best|normal|common)"
     r"(?: for (?:an? |the )?\w+(?: \w+)?)? to(?= \w)",
+    r"\bhow much (?:is|will|would) it (?:be )?(?:in order )?to(?= \w)",
     r"\b(?:does|will|would) it (?:take|cost)(?: for (?:an? |the )?\w+(?: \w+){0,4}?)? to(?= \w)",
     r"\b(?:means?|ensure|sure|so|confirm|requires?|fact|says?|provided) that(?= (?:the|an?|my|i|we|no|all|every)\b)",
     r"\bthe (?:most|least|\w+est|only|maximum|minimum)(?: \w+)? that (?=(?:i|you|we|can|is|are)\b)",
