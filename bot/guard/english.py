@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from bot.guard.english_frames import reworded
 from bot.guard.english_heads import AUXILIARIES, head, stripped
-from bot.guard.english_nouns import LABELLED, OBJECT_BEGINS, PLURALS, SERVICES, TELLS_WHICH
+from bot.guard.english_nouns import ADJECTIVES, LABELLED, OBJECT_BEGINS, PLURALS, SERVICES, TELLS_WHICH
 from bot.guard.english_words import (
     ABOUT,
     CHARGES,
@@ -26,6 +26,7 @@ from bot.guard.english_words import (
     PHRASES,
     PREPOSITIONS,
     SAME,
+    SENT,
     VERBS,
 )
 from bot.guard.form import Form
@@ -59,7 +60,10 @@ _WITHOUT_AUXILIARY = (
     *("may", "possible", "allowed", "must", "should", "need", "what to do", "is there", "have", "offer", "price"),
 )
 _CAPITAL_A = re.compile(r"(?<=[\w,] )A\b(?!['’&/+.@-]?\w)")
-_LABEL_A = re.compile(rf"(?i)\b((?:{'|'.join(sorted(LABELLED))}) )a\b(?!['’&/+.@-]?\w)|(?<=\w )a(?=\s*[?!.,;]*$)")
+_LABEL_A = re.compile(
+    r"(?i)(?<!\bthe )(?<!\bmy )(?<!\byour )(?<!\bthis )(?<!\ba )"
+    rf"\b((?:{'|'.join(sorted(LABELLED))}) )a\b(?!['’&/+.@-]?\w)|(?<=\w )a(?=\s*[?!.,;]*$)"
+)
 _PAUSE = re.compile(r"^(no|yes|not)\s*,")
 
 
@@ -84,6 +88,8 @@ def english_form(question: str) -> Form:
     words = _ordered(asks, _about(words))
     if asks == "price" and _is_fee_for_it(words):
         words = words[:-1]
+    if asks == "price" and words == ["shipping"]:
+        words = ["delivery"]
     return Form(asks=asks, mode=mode, words=tuple(words), owners=owners, single=single, plural=plural)
 
 
@@ -206,8 +212,7 @@ def _spelled(tokens: list[str], names: frozenset[str]) -> list[str]:
         else:
             token = tokens[at]
             if token not in DROPPED:
-                following = tokens[at + 1] if at + 1 < len(tokens) else ""
-                words.append(token if token in names else _word(token, words[-1] if words else "", following))
+                words.append(token if token in names else _in_place(tokens, at, words[-1] if words else ""))
             at += 1
     return words
 
@@ -224,6 +229,15 @@ def _particles(tokens: list[str]) -> list[str]:
                     verb = PARTICLE_VERBS[token, tokens[end]]
                     return [*tokens[:at], verb, *tokens[at + 1 : end], *tokens[end + 1 :]]
     return tokens
+
+
+def _in_place(tokens: list[str], at: int, before: str) -> str:
+    """The one spelling of the word, as its neighbours have it: `the training` is a noun, `training the dog` none."""
+    token = tokens[at]
+    following = tokens[at + 1] if at + 1 < len(tokens) else ""
+    if at and tokens[at - 1] in ("the", "a", "an", "my", "your", "our"):
+        return f"{token}-one" if token in ADJECTIVES else _word(token, before)
+    return _word(token, before, following)
 
 
 def _word(token: str, before: str, following: str = "") -> str:
@@ -288,6 +302,7 @@ def _about(words: list[str]) -> list[str]:
         for verb, same, nouns in ABOUT:
             if (
                 word == verb
+                and (word != "package" or at == 0 or words[at - 1] in SENT)
                 and nouns & {*words[at + 1 : at + 5], *words[max(at - 2, 0) : at]}
                 and "from" not in words[at + 1 :]
             ):

@@ -51,6 +51,7 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (r"\b(?:make|schedule|arrange) (an? )?appointment\b", r"book \1appointment"),
     (r"^((?:my|the) [\w -]+?) (is|are) ([\w -]+), why$", r"why \2 \1 \3"),
     (r"^how (?:big|large) (?=is (?:the|my) (?:deposit|fee|rent|fine|discount)$)", "how much "),
+    (r"^(?:what|how long) is (the|my|your) (warranty|guarantee|trial|notice|probation) period$", r"how long is \1 \2"),
     # wanting to know is no part of the question
     (
         (

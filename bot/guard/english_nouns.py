@@ -14,6 +14,8 @@ OBJECT_BEGINS = words(
 TELLS_WHICH = words("the my your our his her their these those which what many how no my all number few-some")
 """With one of these close before it, a plural speaks of certain things, or asks for their number."""
 PLURALS = words("children kids people persons movies pictures")
+ADJECTIVES = words("open clean close complete correct separate empty dry direct secure")
+"""Verbs that are an adjective between an article and its noun: `the open shop` is not `opening the shop`."""
 LABELLED = words(
     """
     annex annexe appendix block booth building bus category class concourse corridor desk door entrance exit form gate
@@ -26,9 +28,9 @@ LABELLED = words(
 SERVICES = words(
     """
     parking wifi internet breakfast lunch dinner pool gym sauna spa discount delivery trial warranty support lift
-    shuttle laundry locker toilet shower cafe restaurant bar menu playground garage newsletter app course class
-    tour transfer reception garden terrace printer scanner atm charger charging coworking crib cot kitchen
-    food meal dish wheelchair storage coupon voucher subscription tier plan option voicemail roaming api integration
+    shuttle laundry locker toilet shower cafe restaurant bar menu playground garage newsletter app course tour
+    reception garden terrace printer scanner atm charger charging coworking crib cot kitchen food meal dish
+    wheelchair storage voicemail roaming api option
     """
 )
 """What a house has for its customers: it has it if it is offered, and then it is there."""

@@ -41,7 +41,6 @@ database: db
 configuration: config
 admin: administrator
 repository: repo
-restart: reboot
 nearest: closest
 toilet: restroom wc lavatory loo
 maximum: max
@@ -228,7 +227,8 @@ _PERSONAL_DATA = words(
 )
 _RECORDS = words("account photo file comment history message post document entry profile")
 _DOCUMENTS = words("copy replacement transcript certificate record")
-_SENT = words("send track deliver post courier lost arrive weigh collect pick u:kg u:g u:lb")
+SENT = words("send track deliver post courier lost arrive weigh collect pick u:kg u:g u:lb")
+_DEVICES = words("router modem computer pc server phone laptop tablet device machine printer system tv")
 _FEATURES = words(
     """
     notification update mode roaming sync synchronize alert reminder location renewal tracking cookie 2fa feature
@@ -249,8 +249,9 @@ ABOUT: tuple[tuple[str, str, frozenset[str]], ...] = (
     ("terminate", "cancel", frozenset({"subscription", "membership"})),
     ("shipping", "delivery", frozenset({"fee", "cost", "price", "charge"})),
     ("ship", "deliver", frozenset({"to", "abroad"})),
-    ("package", "parcel", _SENT),
+    ("package", "parcel", SENT),
     ("apartment", "flat", frozenset({"sublet", "landlord", "tenant", "sublease"})),
+    ("reboot", "restart", _DEVICES),
     ("turn-on", "enable", _FEATURES),
     ("turn-off", "disable", _FEATURES),
     (
