@@ -78,6 +78,16 @@ log = logging.getLogger(__name__)
 def steps_of(config: Config, stores: Stores, model: Model | None, texts: Texts, meter: Meter) -> Sequence[Step]:
     """The pipeline. Read it from top to bottom: this is what happens to a message."""
     is_admin = admins_of(config)
+    afford = Afford(
+        spending=stores.spending,
+        answers=stores.answers,
+        top_k=config.knowledge.top_k,
+        max_output_tokens=config.llm.max_output_tokens,
+        is_admin=is_admin,
+        asks_model=model is not None,
+        texts=texts,
+        meter=meter,
+    )
     return (
         Commands(
             commands_of(config, stores, texts), limiter=stores.limiter, is_admin=is_admin, texts=texts, meter=meter
@@ -88,6 +98,7 @@ def steps_of(config: Config, stores: Stores, model: Model | None, texts: Texts, 
         Screen(max_chars=MAX_QUESTION_CHARS, texts=texts),
         Recall(max_tokens=config.history.max_tokens),
         Reuse(answers=stores.answers, scope=scope_of(config, texts), enabled=config.answers.exact, meter=meter),
+        afford,
         Rewrite(model=model, meter=meter),
         Retrieve(knowledge=stores.knowledge, top_k=config.knowledge.top_k),
         Confirm(answers=stores.answers, meter=meter),
@@ -99,15 +110,7 @@ def steps_of(config: Config, stores: Stores, model: Model | None, texts: Texts, 
             verifier=model if config.answers.verify == "model" else None,
             meter=meter,
         ),
-        Afford(
-            spending=stores.spending,
-            answers=stores.answers,
-            max_output_tokens=config.llm.max_output_tokens,
-            is_admin=is_admin,
-            asks_model=model is not None,
-            texts=texts,
-            meter=meter,
-        ),
+        afford,
         Answer(
             model=model,
             quote=quote,

@@ -15,16 +15,22 @@ from bot.turn import Turn
 
 RULES_TOKENS = 500
 """Of our own words in a request: rules, persona, fences."""
+PASSAGE_TOKENS = 400
+"""Of a passage that is not known yet: as long as they are but for tables and code."""
+SMALL_CALL_TOKENS = 1200
+"""Of the call that writes a follow-up out: three exchanges, cut, and its answer."""
 
 
 class Afford:
     """Reserves tokens for the request that follows, by an estimate that errs upwards, or ends the turn as limited.
 
-    It stands where only the model can answer: stored answers cost nothing. Admins are not limited.
+    It stands where only the model can answer, as stored answers cost nothing, and for follow-ups, which none answers,
+    before the small call that writes them out. Admins are not limited.
 
     Args:
         spending: the windows.
         answers: where the lead on the question is given up, so that nobody waits for an answer that is not made.
+        top_k: passages of a request, at most.
         max_output_tokens: of one answer.
         is_admin: who is not limited.
         asks_model: False: no model is configured, and nothing is reserved.
@@ -39,6 +45,7 @@ class Afford:
         *,
         spending: Spending,
         answers: Answers,
+        top_k: int,
         max_output_tokens: int,
         is_admin: Callable[[Conversation], bool],
         asks_model: bool,
@@ -47,6 +54,7 @@ class Afford:
     ) -> None:
         self._spending = spending
         self._answers = answers
+        self._top_k = top_k
         self._max_output_tokens = max_output_tokens
         self._is_admin = is_admin
         self._asks_model = asks_model
@@ -60,8 +68,10 @@ class Afford:
             StoreUnavailable: it was not decided.
         """
         conversation = turn.incoming.conversation
-        if not self._asks_model or self._is_admin(conversation):
+        if turn.reserved or not self._asks_model or self._is_admin(conversation):
             return turn
+        if turn.epoch < 0 and not turn.leans:
+            return turn  # a stored answer may do; after the search it is known
         decision = await self._spending.reserve(
             conversation.person, turn.incoming.id, turn.arrived_ms, self._estimate(turn)
         )
@@ -73,6 +83,9 @@ class Afford:
         return limited(turn, decision, "limited_tokens", self._texts)
 
     def _estimate(self, turn: Turn) -> int:
-        passages = sum(estimate_tokens(f"{one.title}{one.place}{one.text}") for one in turn.passages)
+        if turn.epoch < 0:
+            passages = SMALL_CALL_TOKENS + self._top_k * PASSAGE_TOKENS
+        else:
+            passages = sum(estimate_tokens(f"{one.title}{one.place}{one.text}") for one in turn.passages)
         history = sum(exchange.tokens for exchange in turn.history)
         return RULES_TOKENS + passages + history + estimate_tokens(turn.incoming.text) + self._max_output_tokens

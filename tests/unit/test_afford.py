@@ -9,7 +9,7 @@ import pytest
 
 from bot.message import Conversation
 from bot.ports import Decision
-from bot.steps.afford import RULES_TOKENS, Afford
+from bot.steps.afford import PASSAGE_TOKENS, RULES_TOKENS, SMALL_CALL_TOKENS, Afford
 from bot.steps.charge import Charge
 from bot.texts import Texts, duration
 from bot.turn import AnswerKey, Exchange
@@ -32,6 +32,7 @@ def afford(
     return Afford(
         spending=spending,
         answers=answers or FakeAnswers(),
+        top_k=5,
         max_output_tokens=1000,
         is_admin=is_admin,
         asks_model=asks_model,
@@ -44,7 +45,7 @@ async def test_all_of_the_request_and_the_longest_answer_are_reserved() -> None:
     """Our own words, passages, history, question, answer."""
     spending = FakeSpending()
     history = (Exchange(question="q", answer="a", tokens=70),)
-    before = replace(turn(incoming("x" * 100), history=history), passages=(passage("y" * 1000),))
+    before = replace(turn(incoming("x" * 100), history=history), epoch=1, passages=(passage("y" * 1000),))
 
     after = await afford(spending)(before)
 
@@ -53,12 +54,25 @@ async def test_all_of_the_request_and_the_longest_answer_are_reserved() -> None:
     assert RULES_TOKENS + 1000 + 70 + 30 + 300 <= reserved <= RULES_TOKENS + 1000 + 70 + 30 + 310
 
 
+async def test_before_the_search_only_a_follow_up_is_reserved_for() -> None:
+    """A stored answer may do for the others. What is reserved once stands."""
+    spending = FakeSpending()
+
+    first = await afford(spending)(turn())
+    follow_up = await afford(spending)(replace(turn(), leans=True))
+    again = await afford(spending)(replace(follow_up, epoch=1))
+
+    assert (first.reserved, follow_up.reserved, again) == (False, True, replace(follow_up, epoch=1))
+    assert len(spending.reserved) == 1
+    assert spending.reserved[0] > RULES_TOKENS + SMALL_CALL_TOKENS + 5 * PASSAGE_TOKENS + 1000
+
+
 @pytest.mark.parametrize(("admin", "asks_model"), [(True, True), (False, False)])
 async def test_admins_and_quotes_cost_nothing(admin: bool, asks_model: bool) -> None:
     """Nothing is asked of the windows."""
     spending = FakeSpending(decision=REFUSED)
 
-    after = await afford(spending, admin=admin, asks_model=asks_model)(turn())
+    after = await afford(spending, admin=admin, asks_model=asks_model)(replace(turn(), epoch=1))
 
     assert (after.reserved, after.ended, spending.reserved) == (False, False, [])
 
@@ -69,7 +83,9 @@ async def test_who_has_used_all_hears_for_how_long_and_holds_nobody_up() -> None
     asking = turn()
     await answers.find(KEY, asking.incoming.id)
 
-    after = await afford(FakeSpending(decision=REFUSED), answers)(replace(asking, leads=True, question_key=KEY))
+    after = await afford(FakeSpending(decision=REFUSED), answers)(
+        replace(asking, epoch=1, leads=True, question_key=KEY)
+    )
 
     assert after.reply is not None
     assert (
