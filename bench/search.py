@@ -7,9 +7,9 @@ passages of up to 900 characters; what is left to 100,000 is copies. `EMBEDDED` 
 others are made, somewhere between two neighbours among these. Each size is filled through `Passages`, as ingest does,
 and searched by it, with the question's vector at hand; *plain* is `FT.SEARCH … KNN` for as many passages through the
 same client, the two in turns. Milliseconds are p50 / p99; the ratio is of the p50, and in brackets that of the fastest
-round of each question, which says more where other programs run. Then the server saves, is killed and started again;
-*LOADING* is how long it answers nothing, in brackets the CPU of it. *Lost* is how many of the truly nearest 5 and 24
-the index does not find.
+round of each question, which says more where other programs run. *CPU* is that of client and server together, ours
+and plain. Then the server saves, is killed and started again; *LOADING* is how long it answers nothing, in brackets
+the CPU of it. *Lost* is how many of the truly nearest 5 and 24 the index does not find.
 """
 
 from __future__ import annotations
@@ -99,6 +99,7 @@ class Figures:
     memory_mb: float
     written_per_s: float
     lost: tuple[float, float]
+    used_ms: tuple[float, float]
     loading_s: float = 0.0
     cpu_s: float = 0.0
 
@@ -111,6 +112,7 @@ class Figures:
         undisturbed = quantile(fastest(self.ours), 0.5) / quantile(fastest(self.plain), 0.5)
         return (
             f"| {self.kind} | {self.size:,} | {ours} | {plain_ones} | {ratio:.2f} ({undisturbed:.2f}) "
+            f"| {self.used_ms[0]:.2f} / {self.used_ms[1]:.2f} = {self.used_ms[0] / self.used_ms[1]:.2f} "
             f"| {self.memory_mb:.1f} | {self.written_per_s:,.0f} | {self.loading_s:.1f} ({self.cpu_s:.1f}) "
             f"| {self.lost[0]:.1%} / {self.lost[1]:.1%} |"
         )
@@ -249,6 +251,28 @@ async def timed(
     return taken
 
 
+async def used_by(
+    redis: Redis, passages: Passages, index: PassageIndex, corpus: Corpus, rounds: int
+) -> tuple[float, float]:
+    """Milliseconds of CPU that our search and a plain one take of this process and the server together."""
+
+    async def used() -> float:
+        of_server = await redis.info("cpu")
+        return float(time.process_time() + of_server["used_cpu_user"] + of_server["used_cpu_sys"])
+
+    ours = plain_ones = 0.0
+    for _ in range(rounds):
+        began = await used()
+        for question in corpus.questions:
+            await passages.search(question, "en", TOP)
+        between = await used()
+        for vector in corpus.questions.values():
+            await plain(redis, index, vector, TOP)
+        ours, plain_ones = ours + between - began, plain_ones + await used() - between
+    searches = rounds * len(corpus.questions)
+    return ours * 1000 / searches, plain_ones * 1000 / searches
+
+
 async def plain(redis: Redis, index: PassageIndex, vector: bytes, count: int) -> None:
     """The nearest passages as anybody would ask for them, each with its path and text."""
     await redis.execute_command(  # type: ignore[no-untyped-call]  # redis-py leaves it bare
@@ -316,11 +340,19 @@ async def measure_size(url: str, kind: Kind, corpus: Corpus, start: int, size: i
     written_per_s = await fill(passages, corpus, start, size)
     memory = ((await redis.info("memory"))["used_memory"] - before) / (size - start) / 1000
     ours, plain_ones = await timed(redis, passages, index, corpus, rounds)
+    used_ms = await used_by(redis, passages, index, corpus, rounds)
     missed = await lost(redis, index, corpus, size)
     await redis.save()
     await redis.aclose()
     return Figures(
-        kind=kind, size=size, ours=ours, plain=plain_ones, memory_mb=memory, written_per_s=written_per_s, lost=missed
+        kind=kind,
+        size=size,
+        ours=ours,
+        plain=plain_ones,
+        memory_mb=memory,
+        written_per_s=written_per_s,
+        lost=missed,
+        used_ms=used_ms,
     )
 
 
@@ -338,8 +370,8 @@ def fastest(taken: Sequence[float]) -> list[float]:
 
 
 HEAD = """
-| index | passages | search, ms | plain, ms | ratio | MB / 1,000 | written/s | LOADING s (CPU) | lost of 5 / 24 |
-|---|---|---|---|---|---|---|---|---|"""
+| index | passages | search, ms | plain, ms | ratio | CPU, ms | MB / 1,000 | written/s | LOADING s (CPU) | lost 5 / 24 |
+|---|---|---|---|---|---|---|---|---|---|"""
 
 
 async def main(cache: Path, sizes: Sequence[int], kinds: Sequence[Kind], rounds: int) -> None:
