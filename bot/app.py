@@ -133,7 +133,7 @@ def commands_of(config: Config, stores: Stores, texts: Texts) -> Mapping[str, Co
         "help": Help(is_admin=is_admin, texts=texts),
         "reset": Reset(forgetting=stores.forgetting, is_admin=is_admin, texts=texts),
         "forget": Forget(forgetting=stores.forgetting, is_admin=is_admin, texts=texts),
-        "source": Source(knowledge=stores.knowledge, texts=texts),
+        "source": Source(knowledge=stores.knowledge, allowed=access_of(config), texts=texts),
         "dislike": Dislike(answers=stores.answers, shown=stores.shown, texts=texts),
     }
     return table

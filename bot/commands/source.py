@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 
-from bot.message import Reply
+from bot.message import Conversation, Reply
 from bot.ports import Knowledge
 from bot.prompt import named
 from bot.sanitise import harmless
@@ -21,11 +22,13 @@ _NUMBER = re.compile(
 class Source:
     """Shows what an answer was made from, as long as the document still says it.
 
-    The numbers are those of the latest answer in this conversation that refers to anything.
+    The numbers are those of the latest answer in this conversation that refers to anything. Commands come before
+    access, and documents are for those who are allowed: so who no longer is sees none.
     """
 
-    def __init__(self, *, knowledge: Knowledge, texts: Texts) -> None:
+    def __init__(self, *, knowledge: Knowledge, allowed: Callable[[Conversation], bool], texts: Texts) -> None:
         self._knowledge = knowledge
+        self._allowed = allowed
         self._texts = texts
 
     async def __call__(self, turn: Turn) -> Reply:
@@ -35,6 +38,8 @@ class Source:
             StoreUnavailable: the passages could not be read.
         """
         command = turn.incoming.command
+        if not self._allowed(turn.incoming.conversation):
+            return Reply(markdown=self._texts("not_allowed", turn.voice), private=True)
         exchange = next((one for one in reversed(turn.history) if one.sources), None)
         if exchange is None:
             # A slash command in a Slack channel does not say which thread it is about.

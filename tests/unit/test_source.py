@@ -32,7 +32,8 @@ def asking(argument: str = "", *history: Exchange, of: Conversation | None = Non
 
 async def told(start: Turn, *held: Passage) -> str:
     """The reply, with these passages in the documents."""
-    reply = await Source(knowledge=FakeKnowledge(held or (FEES, LOANS)), texts=TEXTS)(start)
+    source = Source(knowledge=FakeKnowledge(held or (FEES, LOANS)), allowed=lambda _: True, texts=TEXTS)
+    reply = await source(start)
     assert not reply.private
     return reply.markdown
 
@@ -43,6 +44,15 @@ async def test_the_passage_is_shown_whole(argument: str) -> None:
     assert await told(asking(argument, ANSWERED)) == (
         "[1] Fees › Transfers\n\n> A transfer costs 5 euros.\n>\n> - or 4"
     )
+
+
+async def test_who_is_not_allowed_any_more_sees_no_passage() -> None:
+    """Though the history still names it."""
+    source = Source(knowledge=FakeKnowledge((FEES, LOANS)), allowed=lambda _: False, texts=TEXTS)
+
+    reply = await source(asking("1", ANSWERED))
+
+    assert (reply.markdown, reply.private) == (TEXTS("not_allowed", "en"), True)
 
 
 async def test_a_document_with_an_address_is_linked() -> None:
