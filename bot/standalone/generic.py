@@ -103,7 +103,7 @@ _BY_WHOM_ZH = either(
 )
 """The asker's own thing in a question how, where, whether or when something is done: the words before it stay."""
 _DONE_ZH = re.compile(
-    rf"(?<=丢|见|坏|破|期|坏|到|电|吞|锁|盗|偷|碎|订|约|要|用)了(?=[,，。]?\s*(?:我)?(?:该|要|应该)?(?:{_HOW_ZH}|找谁))"
+    rf"(?<=丢|见|坏|破|期|到|电|吞|锁|盗|偷|碎|订|约|要|用)了(?=[,，。]?\s*(?:我)?(?:该|要|应该)?(?:{_HOW_ZH}|找谁))"
 )
 
 
