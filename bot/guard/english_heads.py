@@ -69,7 +69,7 @@ _HEADS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("how", rf"what (?:do|should|must|can) {_I} (?:have to |need to )?do (?:in order )?to"),
         ("how", rf"how (?:do|can|could|would) {_I}(?: (?:go about|be able to|actually|best))?"),
         ("how", rf"how (?:to|{_I}(?: (?:can|could|would))?)"),
-        ("how", rf"{_I} (?:want|need|would like|wish) to(?= (?:{_DO})\b)(?!.*{_NOT_A_WISH})"),
+        ("how", rf"{_I} (?:want|would like|wish) to(?= (?:{_DO})\b)(?!.*{_NOT_A_WISH})"),
         ("how", rf"how (?:am|are) {_I} (?:supposed|meant) to"),
         ("how", rf"what (?:is|are) {_BEST}(?:way|method|procedure|process|steps?){_TAKEN} (?:to|for|of)"),
         ("why", r"what (?:is|are|was) the reasons? (?:why|that|for which)?"),
