@@ -24,8 +24,11 @@ def list_dead(
     config: ConfigPath = None,
 ) -> None:
     """Show them, the latest first: id, when, where, why."""
-    for letter in _dead(context, config):
+    letters = _dead(context, config)
+    for letter in letters:
         typer.echo(letter.to_json() if as_json else letter.line())
+    if not letters:
+        typer.echo("there are no dead letters", err=True)
 
 
 @dead.command()

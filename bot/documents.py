@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bot.config import Config
 from bot.errors import ConfigError, EmbeddingUnavailable, StoreUnavailable
+from bot.knowledge.files import document_name, is_under
 from bot.knowledge.ingest import Ingest
 from bot.knowledge.progress import Progress, Summary
 from bot.stores import Stores, open_stores
@@ -48,16 +49,30 @@ async def ingest(
     """Add documents to a knowledge base, to stay until they vanish from the disk.
 
     Raises:
-        ConfigError: there is no such base.
+        ConfigError: there is no such base, or the documents are configured for another one alone.
         StartError: Redis cannot be reached or started.
         StoreUnavailable: it went away; what was switched stays, ingesting again goes on from there.
     """
     check_base(config, base)
+    _check_paths(config, paths, base)
     async with open_stores(config, join=True) as stores:
         if stores.server is not None and stores.server.started_here:
             log.warning("no bot runs on %s: the documents are put there", config.redis.data_dir.absolute())
         ingesting = Ingest(stores.knowledge[base], stores.embedder)
         return await ingesting.sync(paths, origin="cli", progress=on_progress)
+
+
+def _check_paths(config: Config, paths: Sequence[Path], base: str) -> None:
+    """What one base holds for its channels alone must not slip into another because its name was forgotten."""
+    problems = []
+    for path in map(document_name, paths):
+        owners = [
+            name for name, roots in bases_of(config) if any(is_under(path, document_name(root)) for root in roots)
+        ]
+        if owners and base not in owners:
+            problems.append(f"{path}: found documents of the base {owners[0]}, allowed with --base {owners[0]}")
+    if problems:
+        raise ConfigError(problems)
 
 
 class Documents:

@@ -37,7 +37,7 @@ from bot.ports import Embedder
 
 log = logging.getLogger(__name__)
 
-FORMAT = "5"
+FORMAT = "6"
 """Part of every version. Raise it when reading, splitting, tokens or embedded text change, so that all documents are
 made anew at the next ingest."""
 EMBED_BATCH = 16

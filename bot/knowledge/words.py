@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from bot.guard.script import TO_SIMPLIFIED
+
 MARK = "w"
 """Put before every token: `inf`, `as`, `2024` and `the` mean nothing to the query parser as `winf`, `w2024` …"""
 SENTENCE_BREAK = " . "
@@ -51,9 +53,10 @@ def is_cjk(character: str) -> bool:
 def tokens(text: str) -> list[str]:
     """All tokens of a text, in order, repeated as they occur, without stop words.
 
-    Each matches `w[letters and digits]+`, is casefolded and at most `MAX_TOKEN_CHARS` + 1 long.
+    Each matches `w[letters and digits]+`, is casefolded, in simplified characters and at most `MAX_TOKEN_CHARS` + 1
+    long.
     """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).translate(TO_SIMPLIFIED)
     found: list[str] = []
     for run in _RUN.findall(folded):
         found.extend(_pairs(run) if is_cjk(run[0]) else _word(run))

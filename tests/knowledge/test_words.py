@@ -45,3 +45,8 @@ def test_punctuation_and_emoji_say_nothing(text: str) -> None:
     """Where there is no letter and no digit there is nothing to search for."""
     assert not says_something(text)
     assert tokens(text) == []
+
+
+def test_both_spellings_of_chinese_are_the_same_words() -> None:
+    """Whoever writes traditional characters finds simplified documents, and the other way round."""
+    assert tokens("銀行卡丟了怎麼辦？") == tokens("银行卡丢了怎么办？")

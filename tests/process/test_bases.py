@@ -45,10 +45,12 @@ async def test_a_base_taken_out_of_the_configuration_is_emptied(world: World) ->
 
     async with world.bot(with_staff):
         searched = await frontdesk(world.folder, with_staff, "search", STAFF_QUESTION, "--base", "staff", "--json")
+        slipped = await frontdesk(world.folder, with_staff, "ingest", str(internal))
     async with world.bot():
         unknown = await frontdesk(world.folder, {}, "search", STAFF_QUESTION, "--base", "staff")
     found_after = await frontdesk(world.folder, with_staff, "search", STAFF_QUESTION, "--base", "staff")
 
     assert "40 percent" in searched.output
     assert (unknown.code, "--base" in unknown.errors) == (2, True)
+    assert (slipped.code, "allowed with --base staff" in slipped.errors) == (2, True)
     assert found_after.output == "Nothing found.\n"
