@@ -71,7 +71,8 @@ class BuiltinEmbedder:
         """Each text's vector: float32 little-endian, shape `(512,)`, L2-normalised. Cancelling it is safe.
 
         Texts beyond `BUILTIN_MAX_CHARS` are cut. Traditional characters are read as their simplified ones, which the
-        encoder knows better, so that a question finds documents in the other spelling. A single text is taken for a question and goes before the others.
+        encoder knows better, so that a question finds documents in the other spelling. A single text is taken for a
+        question and goes before the others.
 
         Raises:
             EmbeddingUnavailable: the encoder failed, or is closed.
