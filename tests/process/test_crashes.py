@@ -36,13 +36,19 @@ PEOPLE, EACH = 6, 2
 ROUNDS = int(os.environ.get("FRONTDESK_CRASHES", "1"))
 LONG = "word " * 2700
 """Several messages on both platforms."""
-ANSWER = re.compile(r"You asked: (\w+)")
+ASKED = re.compile(r"How much is (q\d+x\d\w?)\?")
+ANSWER = re.compile(f"You asked: {ASKED.pattern}")
 NAMES = tuple(POINTS)
 
 
 def question(person: int, number: int) -> str:
-    """A question that nobody else asks."""
+    """What the question that nobody else asks is about."""
     return f"q{person}x{number}"
+
+
+def asking(about: str) -> str:
+    """The question, which stands alone: its answer is stored."""
+    return f"How much is {about}?"
 
 
 def echo(messages: ChatMessages) -> str:
@@ -75,7 +81,7 @@ class Found:
             self.in_flight[conversation] += sum(not sent for sent in parts_begun.values())
             if "reply" in turn:
                 body = await client.hget(f"fd:{{p0}}:body:{conversation}", turn["id"])
-                for one in re.findall(r'"text":"(q\d+x\d\w?)"', str(body)):
+                for one in ASKED.findall(str(body)):
                     self.finished.setdefault(one, asked[one])
         await client.aclose()
 
@@ -98,7 +104,8 @@ def check(world: World, people: Sequence[int], found: Found) -> None:
 
 def times_asked(world: World) -> Counter[str]:
     """How often the model was asked each question."""
-    return Counter(chat["messages"][-1]["content"] for chat in world.model.chats)
+    asked = (ASKED.fullmatch(chat["messages"][-1]["content"]) for chat in world.model.chats)
+    return Counter(match[1] for match in asked if match)
 
 
 def answered(texts: Sequence[str]) -> list[str]:
@@ -108,7 +115,7 @@ def answered(texts: Sequence[str]) -> list[str]:
 
 def parts(person: int, how: Callable[[str], Sequence[Part]]) -> int:
     """Messages that an answer takes on a platform."""
-    return len(how(echo([{"content": question(person, 0)}])))
+    return len(how(echo([{"content": asking(question(person, 0))}])))
 
 
 @pytest.mark.timeout(300 * ROUNDS)
@@ -144,8 +151,8 @@ def write(world: World, people: Sequence[int]) -> None:
     """All of them, on both platforms, all at once."""
     for number in range(EACH):
         for person in people:
-            world.telegram.say(question(person, number), user=User(id=person))
-            world.slack.say(f"D{person}", f"U{person}", question(person, number) + "s")
+            world.telegram.say(asking(question(person, number)), user=User(id=person))
+            world.slack.say(f"D{person}", f"U{person}", asking(f"{question(person, number)}s"))
 
 
 async def everybody_answered(world: World, people: Sequence[int]) -> None:

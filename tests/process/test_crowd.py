@@ -91,7 +91,9 @@ async def test_kill_in_full_flight_loses_nothing(world: World) -> None:
     def answered() -> int:
         return sum(bool(answers(person)) for person in people)
 
-    bot = world.bot(world.platforms(), world.with_model(), world.unlimited())
+    # Half of the workers may wait for one model.
+    room = {"FRONTDESK_WORKERS__CONCURRENCY": "160"}
+    bot = world.bot(world.platforms(), world.with_model(), world.unlimited(), room)
     async with bot:
         for person in people:
             if person < 50:
