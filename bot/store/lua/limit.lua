@@ -20,10 +20,9 @@ local most_refused, keep_ms = tonumber(ARGV[3]), tonumber(ARGV[4])
 if redis.call('ZSCORE', accepted, id) then
   return { 1, 0, 0 }
 end
-local decided = redis.call('HGET', refused, id)
+local decided = refused_before(refused, id)
 if decided then
-  local retry_ms = tonumber(decided)
-  return { 0, math.abs(retry_ms), retry_ms > 0 and 1 or 0 }
+  return decided
 end
 
 local newest = redis.call('ZRANGE', accepted, -1, -1, 'WITHSCORES')
@@ -45,11 +44,4 @@ if free_at == 0 then
   return { 1, 0, 0 }
 end
 
-local told_until = tonumber(redis.call('HGET', refused, 'until') or '0')
-local tell = at >= told_until
-if redis.call('HLEN', refused) > most_refused then
-  redis.call('DEL', refused)
-end
-redis.call('HSET', refused, id, tell and free_at - at or at - free_at, 'until', math.max(told_until, free_at))
-redis.call('PEXPIRE', refused, keep_ms)
-return { 0, free_at - at, tell and 1 or 0 }
+return refuse(refused, id, at, free_at, most_refused, keep_ms)

@@ -69,3 +69,25 @@ local function drop_letter(prefix, id, conversation)
     redis.call('SREM', table.concat({ prefix .. ':deadof', platform, workspace, user }, ':'), id)
   end
 end
+
+-- What a limiter said to this message before, if it refused it.
+local function refused_before(refused, id)
+  local decided = redis.call('HGET', refused, id)
+  if not decided then
+    return nil
+  end
+  local retry_ms = tonumber(decided)
+  return { 0, math.abs(retry_ms), retry_ms > 0 and 1 or 0 }
+end
+
+-- Refuse a message until a moment, and remember it; only the first refusal until then is to be told.
+local function refuse(refused, id, at, free_at, most_refused, keep_ms)
+  local told_until = tonumber(redis.call('HGET', refused, 'until') or '0')
+  local tell = at >= told_until
+  if redis.call('HLEN', refused) > most_refused then
+    redis.call('DEL', refused)
+  end
+  redis.call('HSET', refused, id, tell and free_at - at or at - free_at, 'until', math.max(told_until, free_at))
+  redis.call('PEXPIRE', refused, keep_ms)
+  return { 0, free_at - at, tell and 1 or 0 }
+end
