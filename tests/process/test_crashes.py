@@ -99,6 +99,7 @@ def check(world: World, people: Sequence[int], found: Found) -> None:
         assert answered(texts) == [f"{one}s" for one in expected], f"Slack, person {person}, {found}"
         assert len(texts) == EACH * parts(person, format_for_slack), f"Slack, person {person}, {found}"
     asked = times_asked(world)
+    assert found.finished, "no crash came after an answer was finished"
     assert {one: asked[one] for one in found.finished} == found.finished
 
 
