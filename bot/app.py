@@ -154,7 +154,7 @@ async def serve(config: Config, stop: asyncio.Event, announce: Callable[[str], N
     """
     texts = Texts.load()
     async with open_stores(config, join=False, searched=role != "gateway") as stores, AsyncExitStack() as stack:
-        meter = PrometheusMeter(lambda: queue_state(stores))
+        meter = PrometheusMeter(lambda: queue_state(stores), lambda: platforms.receivers)
         stop_http = asyncio.Event()
         gate = ClosingGate(stores.inbox, stop)
         platforms = await open_platforms(config, stores, gate, texts, meter, stack, stop_http)

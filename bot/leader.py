@@ -40,6 +40,10 @@ class LedReceiver:
         """Why messages cannot reach us now; None when they can, or when another process receives them."""
         return None if self._standing_by else self._receiver.not_ready()
 
+    def silence(self) -> timedelta | None:
+        """How long nothing has come; None while another process receives, or if nothing ever came."""
+        return None if self._standing_by else self._receiver.silence()
+
     async def run(self, stop: asyncio.Event) -> None:
         """Stand by until we lead, receive while we do, and so on until `stop` is set."""
         while not stop.is_set():

@@ -44,6 +44,9 @@ class Receiver(Protocol):
     def not_ready(self) -> str | None:
         """Why messages cannot reach us now, in a few words; None when they can."""
 
+    def silence(self) -> timedelta | None:
+        """How long nothing at all has come from the platform; None: nothing ever has, or another process receives."""
+
 
 class Leader(Protocol):
     """Which of several processes does what only one may do."""
@@ -333,6 +336,23 @@ ReuseResult = Literal["hit", "confirmed", "stale", "miss", "unfit", "similar", "
 question that means the same, by the guard's judgement or by the model's."""
 
 
+Reconnect = Literal[
+    "asked",
+    "refused",
+    "closed",
+    "no_hello",
+    "no_pong",
+    "send_failed",
+    "quiet",
+    "unanswered",
+    "conflict",
+    "webhook_gone",
+    "unreachable",
+]
+"""Why a connection to a platform, or a poll, was given up and is made anew. `asked`: the platform told us to.
+`no_hello`, `no_pong`, `unanswered`: it was deaf. `quiet`: it brought nothing for so long that it may be."""
+
+
 class Meter(Protocol):
     """Counters and timings; never blocks, never raises."""
 
@@ -356,3 +376,6 @@ class Meter(Protocol):
 
     def sent(self, platform: Platform, result: Literal["ok", "limited", "refused", "failed", "unknown"]) -> None:
         """A message of ours was sent, or not."""
+
+    def reconnected(self, platform: Platform, reason: Reconnect) -> None:
+        """A connection to a platform, or a poll, was given up; another follows."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
+from datetime import timedelta
 from urllib.parse import parse_qsl
 
 from slack_bolt.response import BoltResponse
@@ -18,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.slack.intake import Intake
-from adapters.slack.socket import SocketMode
+from adapters.slack.socket import Patience, SocketMode
 from bot.ports import Gate, Meter
 
 _MOST_BODY_BYTES = 2**20
@@ -35,11 +37,16 @@ class SlackSocketReceiver:
         app_token: `xapp-…`.
         gate: where messages are stored before they are acknowledged.
         meter: counts what came.
+        patience: when a connection is given up.
     """
 
-    def __init__(self, client: AsyncWebClient, *, app_token: str, gate: Gate, meter: Meter) -> None:
+    def __init__(
+        self, client: AsyncWebClient, *, app_token: str, gate: Gate, meter: Meter, patience: Patience | None = None
+    ) -> None:
         self._intake = Intake(client, gate=gate, meter=meter)
-        self._socket = SocketMode(client, app_token=app_token, take=self._intake.take)
+        self._socket = SocketMode(
+            client, app_token=app_token, take=self._intake.take, meter=meter, patience=patience or Patience()
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Receive until `stop`; reconnects by itself."""
@@ -49,6 +56,10 @@ class SlackSocketReceiver:
     def not_ready(self) -> str | None:
         """Why messages cannot reach us now; None when they can."""
         return self._intake.reason or self._socket.reason
+
+    def silence(self) -> timedelta | None:
+        """How long no frame at all has come; None if none ever has."""
+        return self._socket.silence
 
 
 class SlackHttpReceiver:
@@ -64,6 +75,7 @@ class SlackHttpReceiver:
     def __init__(self, client: AsyncWebClient, *, signing_secret: str, gate: Gate, meter: Meter) -> None:
         self._intake = Intake(client, gate=gate, meter=meter)
         self._verifier = SignatureVerifier(signing_secret)
+        self._heard: float | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Ask who we are, then wait for `stop`: the messages come through `handle`."""
@@ -74,6 +86,10 @@ class SlackHttpReceiver:
         """Why messages cannot reach us now; None when they can."""
         return self._intake.reason
 
+    def silence(self) -> timedelta | None:
+        """How long no signed request has come; None if none ever has."""
+        return None if self._heard is None else timedelta(seconds=time.monotonic() - self._heard)
+
     async def handle(self, request: Request) -> Response:
         """Answer one request: 200 stored or none of ours, 401 not Slack's, 413 too large, 503 not stored."""
         body = await _body(request)
@@ -82,6 +98,7 @@ class SlackHttpReceiver:
         if not self._is_signed(request, body):
             _log.warning("slack: a request without a valid signature was refused")
             return Response(status_code=401)
+        self._heard = time.monotonic()
         payload = _payload(body, request.headers.get("content-type", ""))
         # These two come before the app is installed anywhere, so they need no identity.
         if isinstance(payload, dict) and payload.get("type") == "url_verification":

@@ -4,6 +4,10 @@ The Web API client and Bolt are the libraries'; the connection loop is ours. The
 only after closing the old one, sends acknowledgements of the old over the new one, where Slack does not know them,
 tries a used-up address for ever, and queues without bound. Here each connection acknowledges what it brought, a new
 one is open before the old one goes, and reading stops while too many envelopes are in work.
+
+That a socket is open does not say that it hears. It is replaced if Slack does not greet it, answers no ping of ours
+for 20 s, or takes no frame for 5 s. One that brought no envelope for 4 minutes cannot be told from a deaf one, so it
+is replaced as well; that costs a call and nobody waits for it.
 """
 
 from __future__ import annotations
@@ -14,27 +18,73 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
 
 from aiohttp import ClientError, ClientSession, ClientWebSocketResponse, ClientWSTimeout, WSMsgType
 from slack_bolt.response import BoltResponse
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.failures import CALL_ERRORS
 from adapters.slack.intake import explain, pause, unless_stopped
+from bot.ports import Meter, Reconnect
 
-PING_S = 10.0
-"""Between our pings; without a pong within half of it the connection counts as dead."""
-_LINGER_S = 10.0
-"""How long a connection that was told to go may still bring and acknowledge; Slack closes it itself before."""
 _FINISH_S = 3.0
-"""At a stop: how long envelopes in work may take; Slack has given up on them by then."""
+"""At the end: how long envelopes in work may take; Slack has given up on them by then."""
+_CLOSE_S = 3.0
+"""A socket over which nothing goes takes no farewell either."""
 _MOST_IN_WORK = 200
+_CONNECTING = "connecting to Slack"
 _LONG_LIVED_S = 10.0
 """A connection that lived this long was a good one: the next is tried at once."""
 _OPEN_S = 15.0
 
 _REPLACED = frozenset({"warning", "refresh_requested"})
 """Slack's regular reasons for asking us to connect anew."""
+_ENDS = frozenset({WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR})
+_LINGERING = frozenset({"asked", "quiet", "no_pong", "send_failed"})
+"""Over such a connection something may still come while the next one is opened."""
+_LEVELS: dict[Reconnect, int] = {
+    "quiet": logging.DEBUG,
+    "asked": logging.INFO,
+    "closed": logging.INFO,
+    "refused": logging.ERROR,
+}
+"""Of the log line about a connection that goes."""
+_SENTENCES: dict[str, str] = {
+    "closed": "Slack closed the socket without a word",
+    "quiet": "nothing has come for long; connecting anew in case the socket is deaf",
+    "no_hello": "Slack did not greet the socket",
+    "no_pong": "Slack answers no ping: the socket is deaf",
+    "send_failed": "nothing can be sent over the socket",
+    "link_disabled": "Socket Mode is switched off for this app (link_disabled): switch it on in its settings",
+    "too_many_websockets": "Slack takes no more sockets of this app (too_many_websockets): run at most ten gateways",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """After how many seconds a connection is given up.
+
+    Attributes:
+        ping: between our pings, as in Slack's Python SDK.
+        pong: without an answer to any of them. The SDK gives up after four pings; Slack's servers have been seen to
+            take longer than the 5 s that its SDK for Node waits (github.com/slackapi/bolt-js/issues/2496).
+        hello: without Slack's greeting.
+        quiet: without an envelope. Slack sends an unacknowledged event for the last time five minutes after the
+            first, to any open connection: then a fresh one must be there.
+        send: for one frame to leave.
+        linger: for what may still come over one that is to go; Slack closes it itself about then.
+    """
+
+    ping: float = 5.0
+    pong: float = 20.0
+    hello: float = 10.0
+    quiet: float = 240.0
+    send: float = 5.0
+    linger: float = 10.0
+
 
 Take = Callable[[object], Awaitable[BoltResponse]]
 
@@ -48,21 +98,32 @@ class SocketMode:
         client: for apps.connections.open; its session carries the socket too.
         app_token: `xapp-…`.
         take: handles a payload; status 200 is acknowledged.
+        meter: counts connections that were given up.
+        patience: when they are.
     """
 
-    def __init__(self, client: AsyncWebClient, *, app_token: str, take: Take) -> None:
+    def __init__(self, client: AsyncWebClient, *, app_token: str, take: Take, meter: Meter, patience: Patience) -> None:
         self._client = client
         self._app_token = app_token
         self._take = take
+        self._meter = meter
+        self._patience = patience
         self._failures = 0
         self._cuts = 0
-        self._greeted: set[_Connection] = set()
-        self._reason = "connecting to Slack"
+        self._live: set[_Connection] = set()
+        self._heard: float | None = None
+        self._reason = _CONNECTING
 
     @property
     def reason(self) -> str | None:
-        """Why nothing can come now; None while a connection has been greeted and not told to go."""
-        return None if self._greeted else self._reason
+        """Why nothing can come now; None while a connection has been greeted and is not known to be useless."""
+        return None if any(connection.is_able for connection in self._live) else self._reason
+
+    @property
+    def silence(self) -> timedelta | None:
+        """How long no frame at all has come, pongs included; None if none ever has."""
+        heard = max((one.heard for one in self._live if one.heard is not None), default=self._heard)
+        return None if heard is None else timedelta(seconds=time.monotonic() - heard)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Stay connected until `stop`."""
@@ -76,16 +137,29 @@ class SocketMode:
                 await connection.leaving.wait()
                 await self._after(connection, stop)
 
+    async def _keep(self, connection: _Connection, stop: asyncio.Event) -> None:
+        try:
+            await connection.run(stop)
+        finally:
+            self._live.discard(connection)
+            self._heard = connection.heard or self._heard
+
     async def _after(self, connection: _Connection, stop: asyncio.Event) -> None:
-        """Decide how long to wait before the next connection."""
+        """Say why the connection goes and decide how long to wait before the next one."""
         if stop.is_set():
             return
+        self._meter.reconnected("slack", connection.why)
         self._cuts = 0 if connection.lived_s >= _LONG_LIVED_S else self._cuts + 1
-        self._reason = f"Slack closed the socket ({connection.told or 'without a word'})"
+        told = _SENTENCES.get(connection.told or connection.why, f"Slack closed the socket ({connection.told})")
+        self._say(told, _LEVELS.get(connection.why, logging.WARNING))
         # The first time at once: a cut connection is no reason to be away.
-        wait_s = 0.0 if self._cuts <= 1 and connection.told in {"", *_REPLACED} else _backoff_s(self._cuts)
-        _log.info("slack: %s; trying again in %.1f s", self._reason, wait_s)
-        await pause(stop, wait_s)
+        at_once = self._cuts <= 1 and connection.why not in {"refused", "no_hello"}
+        await pause(stop, 0.0 if at_once else _backoff_s(self._cuts))
+
+    def _say(self, reason: str, level: int) -> None:
+        """Log why nothing comes, once while it stays the same."""
+        _log.log(level if reason != self._reason else logging.DEBUG, "slack: %s", reason)
+        self._reason = reason
 
     async def _open(self, stop: asyncio.Event) -> ClientWebSocketResponse | None:
         """A new socket; None after a failure, which was waited out, or at the stop."""
@@ -93,8 +167,9 @@ class SocketMode:
             socket = await unless_stopped(stop, self._connect())
         except CALL_ERRORS as error:
             self._failures += 1
-            wait_s, self._reason = explain(error, "SLACK_APP_TOKEN", self._failures)
-            _log.warning("%s; trying again in %.0f s", self._reason, wait_s)
+            wait_s, reason = explain(error, "SLACK_APP_TOKEN", self._failures)
+            self._meter.reconnected("slack", "refused" if isinstance(error, SlackApiError) else "unreachable")
+            self._say(reason, logging.WARNING)
             await pause(stop, wait_s)
             return None
         self._failures = 0
@@ -106,8 +181,9 @@ class SocketMode:
             raise TypeError("the client has no session")
         async with asyncio.timeout(_OPEN_S):
             answer = await self._client.apps_connections_open(app_token=self._app_token)
+            # Pings are ours: the library gives up after half an interval, and does not let us see the pongs.
             return await session.ws_connect(
-                str(answer["url"]), heartbeat=PING_S, timeout=ClientWSTimeout(ws_close=2.0), max_msg_size=2**24
+                str(answer["url"]), autoping=False, timeout=ClientWSTimeout(ws_close=2.0), max_msg_size=2**24
             )
 
 
@@ -115,87 +191,146 @@ class _Connection:
     """One WebSocket, from its opening to its end.
 
     Attributes:
-        leaving: set once it brings nothing more or soon will not: the next one may be opened.
+        settled: set once it is greeted or leaving.
+        leaving: set once it brings nothing more or may not: the next one is opened.
+        greeted: Slack has said hello.
+        why: the reason for leaving.
         told: the reason Slack gave for sending it away; empty if it gave none.
+        heard: when the last frame of any kind came, in seconds of the monotonic clock.
     """
 
-    def __init__(self, socket: ClientWebSocketResponse, take: Take, greeted: set[_Connection]) -> None:
+    def __init__(self, socket: ClientWebSocketResponse, take: Take, patience: Patience) -> None:
         self._socket = socket
         self._take = take
-        self._greeted = greeted
+        self._patience = patience
         self._room = asyncio.Semaphore(_MOST_IN_WORK)
-        self._began = time.monotonic()
+        self._in_work: set[asyncio.Task[None]] = set()
+        self._going = asyncio.Event()
+        self._began = self._ponged = self._brought = time.monotonic()
+        self._over = False
+        self.settled = asyncio.Event()
         self.leaving = asyncio.Event()
+        self.greeted = False
+        self.why: Reconnect = "closed"
         self.told = ""
+        self.heard: float | None = None
 
     @property
     def lived_s(self) -> float:
         """How long it has been open."""
         return time.monotonic() - self._began
 
+    @property
+    def is_able(self) -> bool:
+        """Whether messages can come over it, as far as can be known."""
+        return self.greeted and not self._going.is_set() and not self._over
+
+    def retire(self) -> None:
+        """Another one has taken its place: take what still comes, then close."""
+        self._going.set()
+
     async def run(self, stop: asyncio.Event) -> None:
         """Read until it is closed by either side; then finish what is in work."""
         try:
             async with asyncio.TaskGroup() as work:
-                closer = work.create_task(self._close_in_time(stop), name="slack - close a socket")
+                helpers = [
+                    work.create_task(self._watch(), name="slack - watch a socket"),
+                    work.create_task(self._close_in_time(stop), name="slack - close a socket"),
+                ]
                 await self._read(work, stop)
-                self._leave()
-                closer.cancel()
+                self._leave("closed")
+                for helper in helpers:
+                    helper.cancel()
         finally:
-            self._leave()
-            await self._socket.close()
+            self._over = True
+            self._leave("closed")
+            await self._close()
 
-    def _leave(self) -> None:
-        self._greeted.discard(self)
+    def _leave(self, why: Reconnect) -> None:
+        """Let another one be opened; the first reason counts, but for `quiet`, which is none against this one."""
+        if not self.leaving.is_set() or self.why == "quiet":
+            self.why = why
+        if why != "quiet":
+            self._going.set()
         self.leaving.set()
+        self.settled.set()
+
+    # --- what comes -------------------------------------------------------------------------------------------------
 
     async def _read(self, work: asyncio.TaskGroup, stop: asyncio.Event) -> None:
-        async for frame in self._socket:
-            if frame.type is not WSMsgType.TEXT or stop.is_set():
-                continue
-            envelope = _envelope(frame.data)
-            kind = envelope.get("type")
-            if kind == "hello":
-                self._greeted.add(self)
-                _log.info("slack: connected")
-            elif kind == "disconnect":
-                self.told = str(envelope.get("reason", "disconnect"))
-                self._leave()
-            elif isinstance(envelope.get("envelope_id"), str):
-                await self._room.acquire()
-                work.create_task(self._handle(envelope), name="slack - one envelope")
+        while (frame := await self._socket.receive()).type not in _ENDS:
+            self.heard = time.monotonic()
+            if frame.type is WSMsgType.PING:
+                await self._send(self._socket.pong(frame.data))
+            elif frame.type is WSMsgType.PONG:
+                self._ponged = self.heard
+            elif frame.type is WSMsgType.TEXT and not stop.is_set():
+                await self._take_in(_envelope(frame.data), work)
+
+    async def _take_in(self, envelope: dict[str, object], work: asyncio.TaskGroup) -> None:
+        kind = envelope.get("type")
+        if kind == "hello":
+            self.greeted = True
+            self.settled.set()
+        elif kind == "disconnect":
+            self.told = str(envelope.get("reason", "disconnect"))
+            self._leave("asked" if self.told in _REPLACED else "refused")
+        elif isinstance(envelope.get("envelope_id"), str):
+            self._brought = time.monotonic()
+            await self._room.acquire()
+            task = work.create_task(self._handle(envelope), name="slack - one envelope")
+            self._in_work.add(task)
+            task.add_done_callback(self._in_work.discard)
 
     async def _handle(self, envelope: dict[str, object]) -> None:
         try:
             answer = await self._take(envelope.get("payload"))
-            if answer.status != 200:
-                return
-            # A broken connection loses the acknowledgement: Slack brings the event again, the gate knows it.
-            with suppress(ClientError, ConnectionError):
-                await self._socket.send_json({"envelope_id": envelope["envelope_id"]})
+            # What a broken connection does not acknowledge, Slack brings again; the gate knows it.
+            if answer.status == 200:
+                await self._send(self._socket.send_json({"envelope_id": envelope["envelope_id"]}))
         finally:
             self._room.release()
 
-    async def _close_in_time(self, stop: asyncio.Event) -> None:
-        stopped = asyncio.ensure_future(stop.wait())
-        leaving = asyncio.ensure_future(self.leaving.wait())
-        try:
-            await asyncio.wait({stopped, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            if self.told in _REPLACED:
-                await pause(stop, _LINGER_S)
-            self._leave()
-            await self._finish()
-            await self._socket.close()
-        finally:
-            stopped.cancel()
-            leaving.cancel()
+    # --- watching and closing ---------------------------------------------------------------------------------------
 
-    async def _finish(self) -> None:
-        """Wait until nothing is in work, not for ever."""
+    async def _watch(self) -> None:
+        """Ping, and judge by what has come since."""
+        patience = self._patience
+        while True:
+            await asyncio.sleep(patience.ping)
+            await self._send(self._socket.ping())
+            now = time.monotonic()
+            if self._room.locked():
+                # We do not read now: that is no silence of Slack's.
+                self._ponged = now
+            if not self.greeted and now - self._began > patience.hello:
+                self._leave("no_hello")
+            elif now - self._ponged > patience.pong:
+                self._leave("no_pong")
+            elif now - self._brought > patience.quiet:
+                self._leave("quiet")
+
+    async def _send(self, sending: Awaitable[None]) -> None:
+        try:
+            async with asyncio.timeout(self._patience.send):
+                await sending
+        except (TimeoutError, ClientError, ConnectionError):
+            self._leave("send_failed")
+
+    async def _close_in_time(self, stop: asyncio.Event) -> None:
+        await unless_stopped(stop, self._going.wait())
+        if not self.leaving.is_set():
+            self._leave("closed")
+        if self.why in _LINGERING:
+            await pause(stop, self._patience.linger)
+        if self._in_work:
+            await asyncio.wait(self._in_work, timeout=_FINISH_S)
+        await self._close()
+
+    async def _close(self) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(_FINISH_S):
-                for _ in range(_MOST_IN_WORK):
-                    await self._room.acquire()
+            async with asyncio.timeout(_CLOSE_S):
+                await self._socket.close()
 
 
 def _backoff_s(cuts: int) -> float:

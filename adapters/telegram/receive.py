@@ -3,6 +3,9 @@
 The library's own Updater acknowledges what is merely queued, and one unreadable update stops it for good; so this
 loop asks for raw updates and reads each on its own. A crash at any line brings the unconfirmed updates again, and
 the gate knows those it has. One poller per bot: Telegram itself turns the other away with 409.
+
+A poll that hangs is given up when Telegram should have answered, whether nothing comes or a byte now and then; the
+next one goes over a new connection and asks to be answered at once.
 """
 
 from __future__ import annotations
@@ -10,19 +13,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from httpx import ConnectTimeout
 from telegram import Bot
-from telegram.error import BadRequest, Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError
+from telegram.error import BadRequest, Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError, TimedOut
 
 from adapters.telegram.parse import KINDS, Ignored, Me, parse
 from bot.errors import MalformedEvent, StoreUnavailable
 from bot.message import Incoming
-from bot.ports import Gate, Meter
+from bot.ports import Gate, Meter, Reconnect
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +52,8 @@ class TelegramReceiver:
         poll_timeout: timedelta = timedelta(seconds=25),
         first_backoff: timedelta = timedelta(seconds=1),
         max_backoff: timedelta = timedelta(seconds=30),
+        answer_timeout: timedelta = timedelta(seconds=ANSWER_S),
+        conflict_memory: timedelta = CONFLICT_MEMORY,
         commands: Mapping[str, Sequence[tuple[str, str]]] | None = None,
     ) -> None:
         """Nothing is asked of the network yet.
@@ -57,7 +64,9 @@ class TelegramReceiver:
             meter: counts what comes.
             poll_timeout: how long Telegram holds an empty poll open.
             first_backoff: wait after the first failure; doubles with each further one.
-            max_backoff: the longest wait, and the wait after a refused token.
+            max_backoff: the longest wait, and the wait after a refused token and in a conflict.
+            answer_timeout: how long Telegram's answer may take beyond `poll_timeout`.
+            conflict_memory: two conflicts within it are an alarm; without one for so long it is taken back.
             commands: name and description per language code, shown by Telegram's clients; the empty code is for
                 everybody whose language has no list.
         """
@@ -67,16 +76,23 @@ class TelegramReceiver:
         self._poll_s = int(poll_timeout.total_seconds())
         self._first_backoff = first_backoff
         self._max_backoff = max_backoff
+        self._answer_s = answer_timeout.total_seconds()
+        self._conflict_memory_s = conflict_memory.total_seconds()
         self._commands = commands or {}
         self._offset: int | None = None
         self._failures = 0
         self._probing = True
         self._problem: str | None = "has not reached Telegram yet"
         self._conflict = ("", 0.0)
+        self._heard: float | None = None
 
     def not_ready(self) -> str | None:
         """Why messages cannot reach us now; None when they can."""
         return self._problem
+
+    def silence(self) -> timedelta | None:
+        """How long Telegram has given no usable answer; None if it never has."""
+        return None if self._heard is None else timedelta(seconds=time.monotonic() - self._heard)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Receive until `stop` is set, waiting out every failure.
@@ -97,6 +113,7 @@ class TelegramReceiver:
             user = await self._bot.get_me()
             await self._listen()
             await self._show_commands()
+        self._heard = time.monotonic()
         log.info("telegram: receiving as @%s", user.username)
         return Me(id=user.id, username=user.username or "")
 
@@ -129,12 +146,13 @@ class TelegramReceiver:
         """
         wait_s = 0 if self._probing else self._poll_s
         asked = {"offset": self._offset, "timeout": wait_s, "limit": 100, "allowed_updates": [*KINDS]}
-        async with asyncio.timeout(wait_s + 2 * ANSWER_S):
+        async with asyncio.timeout(wait_s + 2 * self._answer_s):
             # Spelled so that it reaches getUpdates raw: under its own name the library warns that `Bot.get_updates`
             # should be used, which fails for a whole batch when it cannot read one update of it.
-            answer = await self._bot.do_api_request("get_Updates", asked, read_timeout=wait_s + ANSWER_S)
+            answer = await self._bot.do_api_request("get_Updates", asked, read_timeout=wait_s + self._answer_s)
         if not isinstance(answer, list):
             raise NetworkError("getUpdates brought no list")
+        self._heard = time.monotonic()
         return answer
 
     async def _store(self, updates: list[object], me: Me) -> None:
@@ -196,26 +214,37 @@ class TelegramReceiver:
             # One turn of a background loop: an answer that no one foresaw must not end receiving.
             log.exception("telegram: unexpected failure while receiving")
             delay = self._fails(error)
-        await _pause(delay, stop)
+        await pause(delay, stop)
         return None
 
     def _fails(self, error: Exception) -> timedelta:
         """Note the trouble, with one line in the log when it changes; how long to wait before the next try."""
         self._failures += 1
         self._probing = True
+        if (reason := _reason(error)) is not None:
+            self._meter.reconnected("telegram", reason)
         problem = _described(error)
-        if isinstance(error, Conflict):
-            self._conflict = (problem, asyncio.get_running_loop().time() + CONFLICT_MEMORY_S)
+        if isinstance(error, Conflict) and not self._conflicts_again(problem):
+            log.info("telegram: another poll has ended ours; trying again")
+            return self._first_backoff
         if problem != self._problem:
             level = logging.ERROR if isinstance(error, Conflict | InvalidToken) else logging.WARNING
             log.log(level, "telegram: no messages are received: %s", problem)
         self._problem = problem
         if isinstance(error, RetryAfter):
             return _as_timedelta(error.retry_after)
-        if isinstance(error, InvalidToken):
+        if isinstance(error, InvalidToken | Conflict):
             return self._max_backoff
-        backoff: timedelta = min(self._first_backoff * 2 ** min(self._failures - 1, 10), self._max_backoff)
+        longest = min(STORE_BACKOFF, self._max_backoff) if isinstance(error, StoreUnavailable) else self._max_backoff
+        backoff: timedelta = min(self._first_backoff * 2 ** min(self._failures - 1, 10), longest)
         return backoff * random.uniform(0.75, 1.0)  # noqa: S311 - spreads retries, keeps no secret
+
+    def _conflicts_again(self, problem: str) -> bool:
+        """Remember a conflict; False for the first in a while."""
+        now = asyncio.get_running_loop().time()
+        _, until = self._conflict
+        self._conflict = (problem, now + self._conflict_memory_s)
+        return now < until
 
     def _works(self) -> None:
         """A poll succeeded and all it brought is stored."""
@@ -241,10 +270,26 @@ async def unless_stopped(work: Coroutine[Any, Any, T], stop: asyncio.Event) -> T
         await asyncio.gather(task, stopping, return_exceptions=True)
 
 
-async def _pause(delay: timedelta, stop: asyncio.Event) -> None:
+async def pause(delay: timedelta, stop: asyncio.Event) -> None:
+    """Wait, or until `stop`."""
     with suppress(TimeoutError):
         async with asyncio.timeout(delay.total_seconds()):
             await stop.wait()
+
+
+def _reason(error: Exception) -> Reconnect | None:
+    """For the metrics; None: it is not Telegram's doing."""
+    match error:
+        case StoreUnavailable():
+            return None
+        case Conflict():
+            return "conflict"
+        case InvalidToken() | RetryAfter() | BadRequest():
+            return "refused"
+        case TimeoutError() | TimedOut() if not isinstance(error.__cause__, ConnectTimeout):
+            return "unanswered"
+        case _:
+            return "unreachable"
 
 
 def _described(error: Exception) -> str:

@@ -10,15 +10,16 @@ import asyncio
 import hmac
 import json
 import logging
+import time
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
-from telegram import Bot
+from telegram import Bot, WebhookInfo
 
 from adapters.telegram.parse import KINDS, Me
-from adapters.telegram.receive import ANSWER_S, TelegramReceiver, unless_stopped
+from adapters.telegram.receive import ANSWER_S, TelegramReceiver, pause, unless_stopped
 from bot.errors import StoreUnavailable
 from bot.ports import Gate, Meter
 
@@ -26,6 +27,7 @@ PATH = "/telegram/webhook"
 MOST_BODY_BYTES = 1024 * 1024
 """An update is a few KB."""
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - the name of a header
+_CANNOT_BRING = "Telegram cannot bring its messages to telegram.webhook_url"
 _PUT_S = 10.0
 """Telegram waits longer for an answer, and repeats the update when there is none."""
 
@@ -42,6 +44,9 @@ class TelegramWebhook(TelegramReceiver):
         url: the public address of this server, https; the path is ours.
         secret: Telegram sends it along with each update.
         commands: as for `TelegramReceiver`.
+        first_backoff: wait after the first failure; doubles with each further one.
+        check: between two questions whether the webhook is still ours and works.
+        set_again: a webhook that was removed is set again once in this time.
     """
 
     def __init__(
@@ -54,25 +59,79 @@ class TelegramWebhook(TelegramReceiver):
         secret: str,
         commands: Mapping[str, Sequence[tuple[str, str]]] | None = None,
         first_backoff: timedelta = timedelta(seconds=1),
+        check: timedelta = timedelta(minutes=1),
+        set_again: timedelta = timedelta(hours=1),
     ) -> None:
         super().__init__(bot, gate, meter, commands=commands, first_backoff=first_backoff)
         self._url = url.rstrip("/") + PATH
         self._secret = secret
         self._me: Me | None = None
+        self._check_every = check
+        self._set_again_s = set_again.total_seconds()
+        self._restored: float | None = None
+        self._last_error: datetime | None = None
+        self._pending = 0
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Tell Telegram where we are, until it has understood; then wait for `stop`. The webhook stays set."""
+        """Tell Telegram where we are, and see to it that it stays so, until `stop`. The webhook stays set."""
         while self._me is None and not stop.is_set():
             self._me = await self._attempt(lambda: unless_stopped(self._introduce(), stop), stop)
         if self._me is not None:
             self._works()
-            await stop.wait()
+        while not stop.is_set():
+            await pause(self._check_every, stop)
+            await self._attempt(lambda: unless_stopped(self._check(), stop), stop)
 
     async def _listen(self) -> None:
         async with asyncio.timeout(2 * ANSWER_S):
             await self._bot.set_webhook(
                 self._url, secret_token=self._secret, allowed_updates=KINDS, drop_pending_updates=False
             )
+            self._last_error = (await self._bot.get_webhook_info()).last_error_date
+
+    # --- is it still ours? -------------------------------------------------------------------------------------------
+
+    async def _check(self) -> None:
+        async with asyncio.timeout(2 * ANSWER_S):
+            info = await self._bot.get_webhook_info()
+        self._heard = time.monotonic()
+        if not info.url and self._may_set_again():
+            log.warning("telegram: the webhook was removed by another process; it is set again")
+            self._meter.reconnected("telegram", "webhook_gone")
+            await self._listen()
+            self._works()
+            return
+        problem = self._trouble(info)
+        self._last_error, self._pending = info.last_error_date, info.pending_update_count
+        if problem is None:
+            self._works()
+            return
+        if problem != self._problem:
+            log.error("telegram: no messages are received: %s", problem)
+            self._meter.reconnected("telegram", "conflict" if info.url != self._url else "refused")
+        self._problem = problem
+
+    def _may_set_again(self) -> bool:
+        now = time.monotonic()
+        may = self._restored is None or now - self._restored > self._set_again_s
+        self._restored = now if may else self._restored
+        return may
+
+    def _trouble(self, info: WebhookInfo) -> str | None:
+        """What is wrong with the webhook, in words for the operator."""
+        if not info.url:
+            return "the webhook was removed again by another process with this token; stop it, then restart this one"
+        if info.url != self._url:
+            return "the webhook leads to another deployment with this token; stop it, then restart this one"
+        failed = info.last_error_date != self._last_error
+        # Telegram tries ever more seldom: without a new error things are better only if fewer messages wait.
+        known = self._problem is not None and self._problem.startswith(_CANNOT_BRING)
+        stuck = known and info.pending_update_count >= self._pending
+        if info.pending_update_count and (failed or stuck):
+            return f"{_CANNOT_BRING}: {(info.last_error_message or '')[:200]}"
+        return None
+
+    # --- what comes --------------------------------------------------------------------------------------------------
 
     async def handle(self, request: Request) -> Response:
         """Answer one update: 200 stored or nothing for us, 401 not Telegram's, 413 too large, 503 not stored."""
@@ -82,6 +141,7 @@ class TelegramWebhook(TelegramReceiver):
             return Response(status_code=401)
         if self._me is None:
             return Response(status_code=503)
+        self._heard = time.monotonic()
         body = bytearray()
         async for chunk in request.stream():
             body += chunk

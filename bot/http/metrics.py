@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, get_args
@@ -28,7 +28,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from bot.errors import StoreUnavailable
 from bot.message import Platform
-from bot.ports import Accepted, ReuseResult
+from bot.ports import Accepted, Receiver, Reconnect, ReuseResult
 from bot.turn import Outcome
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -87,18 +87,25 @@ class PrometheusMeter:
     Args:
         queue: tells what waits; asked at each scrape. It may raise StoreUnavailable: the gauges are then NaN,
             which no alert takes for an empty queue.
+        receivers: tells which platforms this process receives from; asked at each scrape.
     """
 
-    def __init__(self, queue: Callable[[], Awaitable[QueueState]] | None = None) -> None:
+    def __init__(
+        self,
+        queue: Callable[[], Awaitable[QueueState]] | None = None,
+        receivers: Callable[[], Mapping[Platform, Receiver]] = dict,
+    ) -> None:
         # A `_created` series beside each counter doubles the page and tells nothing; the switch is the library's own
         # and process-wide, and we are its only user.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library leaves this one untyped
         self._queue = queue
+        self._receivers = receivers
         self._rules = _Names()
         self._steps = _Names()
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._define_messages()
+        self._define_platforms()
         self._define_work()
 
     def _define_messages(self) -> None:
@@ -125,6 +132,27 @@ class PrometheusMeter:
         self._limited = Counter("frontdesk_limited_total", "Refusals of the limiter", ["rule"], registry=registry)
         self._waiting = Gauge("frontdesk_queue_messages", "Messages accepted and not yet settled", registry=registry)
         self._oldest = Gauge("frontdesk_queue_oldest_seconds", "Age of the oldest of them", registry=registry)
+
+    def _define_platforms(self) -> None:
+        registry = self.registry
+        self._connected = Gauge(
+            "frontdesk_platform_connected",
+            "1 while messages of the platform can reach us, else 0",
+            ["platform"],
+            registry=registry,
+        )
+        self._silence = Gauge(
+            "frontdesk_platform_silence_seconds",
+            "How long nothing at all has come from the platform",
+            ["platform"],
+            registry=registry,
+        )
+        self._reconnects = Counter(
+            "frontdesk_reconnects_total",
+            "Connections to a platform, or polls, given up and made anew",
+            ["platform", "reason"],
+            registry=registry,
+        )
 
     def _define_work(self) -> None:
         registry = self.registry
@@ -179,6 +207,10 @@ class PrometheusMeter:
         """See `bot.ports.Meter.sent`."""
         self._sent.labels(_among(platform, PLATFORMS), result).inc()
 
+    def reconnected(self, platform: Platform, reason: Reconnect) -> None:
+        """See `bot.ports.Meter.reconnected`."""
+        self._reconnects.labels(_among(platform, PLATFORMS), _among(reason, RECONNECTS)).inc()
+
     async def render(self) -> bytes:
         """The page of a scrape, in Prometheus's text format 0.0.4 (`CONTENT_TYPE`).
 
@@ -187,6 +219,10 @@ class PrometheusMeter:
         waiting, oldest_s = await self._ask_queue()
         self._waiting.set(waiting)
         self._oldest.set(oldest_s)
+        for platform, receiver in self._receivers().items():
+            silence = receiver.silence()
+            self._connected.labels(platform).set(receiver.not_ready() is None)
+            self._silence.labels(platform).set(math.nan if silence is None else silence.total_seconds())
         # It reads /proc for the process's figures: file work, not for the event loop.
         return await asyncio.to_thread(generate_latest, self.registry)
 

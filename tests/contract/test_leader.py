@@ -30,6 +30,10 @@ class Receiving:
         """Ready while it runs."""
         return None if self.running.is_set() else "not running"
 
+    def silence(self) -> timedelta | None:
+        """Nothing ever comes."""
+        return timedelta(0) if self.running.is_set() else None
+
     async def run(self, stop: asyncio.Event) -> None:
         """Until it is stopped."""
         self.runs += 1

@@ -12,7 +12,7 @@ from bot.answers import Hit, Lead, Near
 from bot.errors import ModelUnavailable
 from bot.message import Conversation, Language, MessageId, PersonId, PlaceId, Platform, SentId
 from bot.model import Completion, ModelMessage
-from bot.ports import Decision, Found, Receipt, ReuseResult
+from bot.ports import Decision, Found, Receipt, Reconnect, ReuseResult
 from bot.turn import AnswerKey, Passage, StoredAnswer
 
 
@@ -49,6 +49,10 @@ class FakeMeter:
     def sent(self, platform: Platform, result: Literal["ok", "limited", "refused", "failed", "unknown"]) -> None:
         """Remember."""
         self.counted.append(("sent", result))
+
+    def reconnected(self, platform: Platform, reason: Reconnect) -> None:
+        """Remember."""
+        self.counted.append(("reconnected", reason))
 
 
 @dataclass

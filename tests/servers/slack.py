@@ -35,6 +35,7 @@ class SlackServer:
         sockets: Socket Mode: acks, redelivery, disconnects.
         events_url: our endpoint; None: Socket Mode.
         event_failures: events over HTTP that were given up.
+        link_port: of a proxy before us that sockets are sent to; None: they come directly.
     """
 
     def __init__(
@@ -55,12 +56,13 @@ class SlackServer:
             workspace=self.workspace,
             bot_token=bot_token,
             app_token=app_token,
-            socket_url=lambda: f"ws://127.0.0.1:{self.port}/link?ticket={self.sockets.ticket()}",
+            socket_url=lambda: f"ws://127.0.0.1:{self.link_port or self.port}/link?ticket={self.sockets.ticket()}",
             posted=lambda channel, message: self._deliver_message(channel, message),
         )
         self.events_url: str | None = None
         self.event_failures: list[Json] = []
         self.port = 0
+        self.link_port: int | None = None
         self._tasks: set[asyncio.Task[object]] = set()
         self._runner: web.AppRunner | None = None
 

@@ -1,14 +1,15 @@
 """Slack's Socket Mode of the test server: real WebSockets, single-use tickets, acks, redelivery, disconnects.
 
-Each envelope goes to one of the open sockets. An event that is not acknowledged in time, or whose socket breaks, is
-sent again with `retry_attempt` and `retry_reason`; slash commands and interactions are sent once, as Slack does.
+Each envelope goes to any one of the open sockets, of which an app may have ten. An event that is not acknowledged in
+time, or whose socket breaks, is sent again over any of them, with `retry_attempt` and `retry_reason`; slash commands
+and interactions are sent once, as Slack does.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
+import random
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
@@ -35,6 +36,8 @@ class Sockets:
         ack_timeout_s: how long Slack waits for an ack.
         retry_delays_s: pauses before each redelivery; after the last one an event is given up.
         max_sockets: a further socket is turned away.
+        greet: say hello to a new socket.
+        answer_pings: as every WebSocket server does.
     """
 
     app_id: str
@@ -47,10 +50,11 @@ class Sockets:
     open: list[web.WebSocketResponse] = field(default_factory=list)
     opened: int = 0
     greet: bool = True
+    answer_pings: bool = True
     _transports: dict[int, asyncio.Transport] = field(default_factory=dict)
     _tickets: set[str] = field(default_factory=set)
     _waiting: dict[str, tuple[web.WebSocketResponse, asyncio.Future[Ack | None]]] = field(default_factory=dict)
-    _turn: itertools.count[int] = field(default_factory=itertools.count)
+    _choice: random.Random = field(default_factory=lambda: random.Random(1))
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def ticket(self) -> str:
@@ -65,7 +69,7 @@ class Sockets:
         if ticket not in self._tickets:
             return web.Response(status=403)
         self._tickets.remove(ticket)
-        socket = web.WebSocketResponse(heartbeat=30)
+        socket = web.WebSocketResponse(heartbeat=30, autoping=False)
         await socket.prepare(request)
         if len(self.open) >= self.max_sockets:
             await socket.send_json({"type": "disconnect", "reason": "too_many_websockets"})
@@ -82,6 +86,8 @@ class Sockets:
             async for message in socket:
                 if message.type == WSMsgType.TEXT:
                     self._acknowledge(json.loads(message.data))
+                elif message.type == WSMsgType.PING and self.answer_pings:
+                    await socket.pong(message.data)
         finally:
             self.open.remove(socket)
             self._transports.pop(id(socket), None)
@@ -149,7 +155,7 @@ class Sockets:
         while True:
             usable = [socket for socket in self.open if not socket.closed]
             if usable:
-                return usable[next(self._turn) % len(usable)]
+                return self._choice.choice(usable)
             self._changed.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), 0.1)

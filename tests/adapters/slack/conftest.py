@@ -48,15 +48,21 @@ class MemoryGate:
 
 
 class CountingMeter:
-    """A meter that remembers what was received."""
+    """A meter that remembers what was received, and why connections were given up."""
 
     def __init__(self) -> None:
         self.seen: list[str] = []
+        self.reconnects: list[str] = []
 
     def received(self, platform: str, accepted: str) -> None:
         """Count."""
         assert platform == "slack"
         self.seen.append(accepted)
+
+    def reconnected(self, platform: str, reason: str) -> None:
+        """Remember why."""
+        assert platform == "slack"
+        self.reconnects.append(reason)
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *_: None

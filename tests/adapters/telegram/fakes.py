@@ -14,7 +14,7 @@ from adapters.telegram.parse import Me
 from adapters.telegram.receive import TelegramReceiver
 from bot.errors import StoreUnavailable
 from bot.message import Incoming, Platform
-from bot.ports import Accepted, Receiver, ReuseResult
+from bot.ports import Accepted, Receiver, Reconnect, ReuseResult
 from tests.servers.telegram import BOT_ID, USERNAME, TelegramServer
 from tests.servers.telegram_chat import Chat, User
 
@@ -81,6 +81,10 @@ class FakeMeter:
 
     def sent(self, platform: Platform, result: Literal["ok", "limited", "refused", "failed", "unknown"]) -> None:
         """Not used here."""
+
+    def reconnected(self, platform: Platform, reason: Reconnect) -> None:
+        """Count one."""
+        self.counts[f"{platform} {reason}"] += 1
 
 
 class Running:
