@@ -132,8 +132,20 @@ class SocketMode:
                 socket = await self._open(stop)
                 if socket is None:
                     continue
-                connection = _Connection(socket, self._take, self._greeted)
-                tasks.create_task(connection.run(stop), name="slack - one socket")
+                others = list(self._live)
+                connection = _Connection(socket, self._take, self._patience)
+                self._live.add(connection)
+                tasks.create_task(self._keep(connection, stop), name="slack - one socket")
+                await connection.settled.wait()
+                if connection.greeted:
+                    # Of a change that nobody noticed there is nothing to tell.
+                    changed = any(other.is_able for other in others)
+                    _log.log(logging.DEBUG if changed else logging.INFO, "slack: connected")
+                    self._reason = _CONNECTING
+                # Slack turns a new one away if it counts too many: those that are to be replaced must go first.
+                if connection.greeted or connection.why == "refused":
+                    for other in others:
+                        other.retire()
                 await connection.leaving.wait()
                 await self._after(connection, stop)
 

@@ -33,9 +33,12 @@ log = logging.getLogger(__name__)
 
 ANSWER_S = 10.0
 """How long Telegram's answer may take beyond the time it was asked to wait for updates."""
-CONFLICT_MEMORY_S = 60.0
+STORE_BACKOFF = timedelta(seconds=4)
+"""Longest wait while Redis, not Telegram, is away: people's messages are taken within seconds of its return."""
+CONFLICT_MEMORY = timedelta(seconds=60)
 """Two pollers turn each other away in turns: a poll that succeeds in between does not end the conflict. Longer than
-the longest backoff of another poller."""
+the longest backoff of another poller. A single conflict is none: Telegram may still hold a poll that we gave up, and
+a process that was suspended finds that its successor has polled."""
 
 T = TypeVar("T")
 
@@ -184,6 +187,7 @@ class TelegramReceiver:
             try:
                 accepted = await self._gate.put(incoming)
             except StoreUnavailable:
+                self._meter.received("telegram", "unstored")
                 return number
             self._meter.received("telegram", accepted)
         return None

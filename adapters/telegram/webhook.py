@@ -2,6 +2,10 @@
 
 Until then it keeps the update and brings it again, for up to 24 hours; those of one chat come one after another
 (https://core.telegram.org/bots/api#setwebhook). Any number of gateways may listen behind one address.
+
+Whoever has the token can take the webhook away, and nothing tells us. So we ask now and then. One that was removed is
+set again, at most once an hour: whoever removes it twice means it. The address of another is left to it, since two
+deployments that take the bot from each other in turns would both lose people's questions.
 """
 
 from __future__ import annotations

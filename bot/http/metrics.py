@@ -44,7 +44,8 @@ MAX_NAMES = 32
 """Names of steps and limiter rules come from our own code: a dozen. More than this is a mistake."""
 
 PLATFORMS = frozenset(get_args(Platform))
-ACCEPTED = frozenset(get_args(Accepted)) | {"ignored", "malformed"}
+ACCEPTED = frozenset(get_args(Accepted)) | {"ignored", "malformed", "unstored"}
+RECONNECTS = frozenset(get_args(Reconnect))
 OUTCOMES = frozenset(get_args(Outcome)) | {"undeliverable"}
 
 
