@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pydantic import ValidationError
-from redis.asyncio import Redis
 
 from bot.config import Config, Rate
 from bot.config_tree import Embeddings
@@ -26,6 +25,7 @@ from bot.store.answers import RedisAnswers
 from bot.store.answers_index import AnswersIndex
 from bot.store.bases import KnowledgeBases
 from bot.store.client import connect, connect_blocking
+from bot.store.cluster import Client
 from bot.store.dead import DeadLetters
 from bot.store.doorbell import LISTEN, RedisDoorbell
 from bot.store.embedded import EmbeddedRedis, embedded
@@ -148,7 +148,7 @@ async def _reach(config: Config, stack: AsyncExitStack, *, join: bool) -> tuple[
     return server, server.url
 
 
-async def _client(url: str, stack: AsyncExitStack) -> tuple[Redis, ServerFacts]:
+async def _client(url: str, stack: AsyncExitStack) -> tuple[Client, ServerFacts]:
     redis = connect(url)
     stack.push_async_callback(redis.aclose)
     return redis, await probe(redis, url=url)
@@ -215,9 +215,9 @@ class Embedders:
 def _open(
     config: Config,
     server: EmbeddedRedis | None,
-    redis: Redis,
-    kb_redis: Redis,
-    waiting: Redis,
+    redis: Client,
+    kb_redis: Client,
+    waiting: Client,
     embedder: Embedder,
     embedders: Embedders,
     lane: str,
@@ -275,7 +275,7 @@ def apologies(max_age: timedelta) -> Sequence[tuple[int, timedelta]]:
     return ((1, max_age),)
 
 
-def _opener(config: Config, redis: Redis, embedder: Embedder, embedders: Embedders) -> Callable[[str], Passages]:
+def _opener(config: Config, redis: Client, embedder: Embedder, embedders: Embedders) -> Callable[[str], Passages]:
     """What opens a knowledge base by its name."""
 
     def opened(name: str) -> Passages:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 
-from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from bot.answers import Near
@@ -17,6 +16,7 @@ from bot.ports import Embedder
 from bot.store import keys
 from bot.store.answers import FIELDS, stored_answer
 from bot.store.client import translated
+from bot.store.cluster import Client
 from bot.store.passages_index import Row, rows
 from bot.turn import AnswerKey
 
@@ -32,7 +32,7 @@ class AnswersIndex:
             another embedder with the same length are kept apart by the scope.
     """
 
-    def __init__(self, redis: Redis, embedder: Embedder) -> None:
+    def __init__(self, redis: Client, embedder: Embedder) -> None:
         self._redis = redis
         self._embedder = embedder
         self._made: set[str] = set()
@@ -84,7 +84,7 @@ class AnswersIndex:
         self._made.add(name)
 
     async def _send(self, *command: str | bytes | int) -> object:
-        return await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py leaves it bare
+        return await self._redis.execute_command(*command)
 
 
 def _near(base: str, row: Row, prefix: str) -> Near:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from redis.asyncio import Redis
-
 from bot.message import Language
 from bot.ports import Found
 from bot.store import keys
 from bot.store.client import translated
+from bot.store.cluster import Client
 from bot.store.passages import Passages
 from bot.store.passages_fetch import fetch
 from bot.turn import Passage
@@ -24,7 +23,7 @@ class KnowledgeBases:
         open_base: makes the store of one base from its name.
     """
 
-    def __init__(self, redis: Redis, names: Sequence[str], open_base: Callable[[str], Passages]) -> None:
+    def __init__(self, redis: Client, names: Sequence[str], open_base: Callable[[str], Passages]) -> None:
         self._redis = redis
         self._passages = {name: open_base(name) for name in names}
         self.open = open_base

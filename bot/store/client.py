@@ -3,7 +3,7 @@
 Two kinds of client. `connect` is for commands that answer at once; every script of ours may run twice, so a timeout
 is tried again. `connect_blocking` is for what waits by design (blocking reads, pub/sub), which the first kind would
 cut off and repeat. Neither does any I/O here: connections open at first use, and `bot.store.probe` says whether the
-server will do.
+server will do. Both are the same for one server, a primary behind Sentinels and a cluster (`bot.store.addresses`).
 
 Errors of the library end here as well: every act on Redis stands in `with translated("<act>"):`, and only
 `StoreUnavailable` passes the port.
@@ -12,20 +12,23 @@ Errors of the library end here as well: every act on Redis stands in `with trans
 from __future__ import annotations
 
 import asyncio
-import re
+from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.connection import parse_url
+from redis.asyncio import BlockingConnectionPool, Redis, Sentinel, SSLConnection
+from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialWithJitterBackoff
+from redis.asyncio.sentinel import SentinelConnectionPool
+from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisClusterException, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from bot.errors import ConfigError, StoreUnavailable
+from bot.store.addresses import EXPECTED, Address, read, redacted
+from bot.store.cluster import Client, Cluster
 
 RETRIES = 2
 """Three attempts in all: enough for a dropped connection or a restart of a moment. The library's own ten would hold
@@ -37,6 +40,9 @@ CONNECT_TIMEOUT = timedelta(seconds=2)
 POOL_TIMEOUT = timedelta(seconds=5)
 """How long a command waits for a free connection before it counts as failed."""
 MAX_CONNECTIONS = 50
+MAX_CONNECTIONS_PER_NODE = 500
+"""In a cluster nobody queues for a connection to a server, one too many fails. More than all turns, renewals and
+arriving messages of a process need at once."""
 BLOCKING_MARGIN = timedelta(seconds=10)
 """On top of the longest block: a server that is merely late must not look dead."""
 
@@ -55,23 +61,24 @@ def connect(
     connect_timeout: timedelta = CONNECT_TIMEOUT,
     max_connections: int = MAX_CONNECTIONS,
     retries: int = RETRIES,
-) -> Redis:
+) -> Client:
     """A client for commands that answer at once: bytes, RESP3; `aclose()` closes its connections.
 
     A command that meets a lost connection or a timeout is sent again, up to three times in all: send only what may
-    run twice. When all connections are busy, commands queue for `POOL_TIMEOUT`.
+    run twice. Behind Sentinels and in a cluster each attempt goes to whoever is the primary by then. When all
+    connections are busy, commands queue for `POOL_TIMEOUT` (not in a cluster, see `MAX_CONNECTIONS_PER_NODE`).
 
     Args:
-        url: `redis://`, `rediss://` (TLS) or `unix://`; its query may set the library's connection options.
+        url: see `bot.store.addresses`; its query may set the library's connection options.
         answer_timeout: of one attempt.
         connect_timeout: of opening a connection.
-        max_connections: at most so many at once.
+        max_connections: at most so many at once; no bound of a cluster's.
         retries: after the first attempt.
 
     Raises:
         ConfigError: the URL cannot be read; never quotes a password.
     """
-    return _client(url, answer_timeout, connect_timeout, max_connections, retries)
+    return _client(url, _Limits(answer_timeout, connect_timeout, max_connections, retries))
 
 
 def connect_blocking(
@@ -80,65 +87,94 @@ def connect_blocking(
     block: timedelta,
     connect_timeout: timedelta = CONNECT_TIMEOUT,
     max_connections: int = MAX_CONNECTIONS,
-) -> Redis:
+) -> Client:
     """A client for blocking reads and pub/sub; each reader holds a connection of its own while it waits.
 
     Args:
         url: as for `connect`.
         block: the longest that a command of this client may block.
         connect_timeout: of opening a connection.
-        max_connections: at most so many readers at once.
+        max_connections: at most so many readers at once; no bound of a cluster's.
 
     Raises:
         ConfigError: the URL cannot be read.
     """
-    return _client(url, block + BLOCKING_MARGIN, connect_timeout, max_connections, RETRIES)
+    return _client(url, _Limits(block + BLOCKING_MARGIN, connect_timeout, max_connections, RETRIES))
 
 
-def _client(
-    url: str, answer_timeout: timedelta, connect_timeout: timedelta, max_connections: int, retries: int
-) -> Redis:
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """Of one client; the arguments of `connect`."""
+
+    answer_timeout: timedelta
+    connect_timeout: timedelta
+    max_connections: int
+    retries: int
+
+
+def _client(url: str, limits: _Limits) -> Client:
     options: dict[str, object] = {
-        "socket_timeout": answer_timeout.total_seconds(),
-        "socket_connect_timeout": connect_timeout.total_seconds(),
-        "max_connections": max_connections,
+        "socket_timeout": limits.answer_timeout.total_seconds(),
+        "socket_connect_timeout": limits.connect_timeout.total_seconds(),
+        "max_connections": limits.max_connections,
         "timeout": POOL_TIMEOUT.total_seconds(),
         "client_name": "frontdesk",
         "retry": Retry(
             ExponentialWithJitterBackoff(cap=0.5, base=0.05),
-            retries,
+            limits.retries,
             (RedisConnectionError, RedisTimeoutError),
         ),
         # A command of Redis Enterprise alone; elsewhere it costs a refused command per connection.
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),
     }
     try:
-        pool = BlockingConnectionPool(**{**options, **parse_url(url), **_PINNED})  # type: ignore[arg-type]  # options by name
-        # A connection is built, not opened: an option that the library does not know shows now, not at first use.
-        pool.connection_class(**pool.connection_kwargs)
-    except (ValueError, TypeError) as error:
+        address = read(url)
+        options |= {**address.options, **_PINNED}
+        if address.kind == "cluster":
+            return _cluster(address, options)
+        pool = _sentinel_pool(address, options) if address.kind == "sentinel" else _pool(options)
+    except (ValueError, TypeError, RedisClusterException) as error:
         # Not chained: the library quotes parts of a malformed URL, and these may be of the password.
         reason = "has an unknown option" if isinstance(error, TypeError) else "cannot be read"
-        expected = "expected redis://, rediss:// or unix://, special characters %-encoded"
-        raise ConfigError([f"redis.url {reason}: {redacted(url)}; {expected}"]) from None
+        raise ConfigError([f"redis.url {reason}: {redacted(url)}; {EXPECTED}"]) from None
     return Redis.from_pool(pool)
 
 
-def redacted(url: str) -> str:
-    """The URL without its password, for logs and errors; hides too much rather than too little.
+def _pool(options: dict[str, object]) -> BlockingConnectionPool:
+    pool = BlockingConnectionPool(**options)  # type: ignore[arg-type]  # options by name
+    # A connection is built, not opened: an option that the library does not know shows now, not at first use.
+    pool.connection_class(**pool.connection_kwargs)
+    return pool
 
-    Whatever stands before the last `@` is taken for credentials, so that a password with a bare `/`, `#` or `@`
-    stays hidden although such a URL cannot be parsed.
-    """
-    scheme, separator, rest = url.partition("://")
-    if not separator:
-        return "***"
-    rest = re.sub(r"(?i)(\?.*?pass\w*=).*", r"\1***", rest, flags=re.DOTALL)
-    credentials, at, place = rest.rpartition("@")
-    if not at:
-        return f"{scheme}://{rest}"
-    user, colon, _ = credentials.partition(":")
-    return f"{scheme}://{user}:***@{place}" if colon else f"{scheme}://***@{place}"
+
+class _SentinelPool(SentinelConnectionPool, BlockingConnectionPool):
+    """Asks the Sentinels for the primary before each connection it opens, and lets commands queue when all are busy."""
+
+
+def _sentinel_pool(address: Address, options: dict[str, object]) -> _SentinelPool:
+    encrypted = options.pop("connection_class", None) is SSLConnection
+    kept = {name: value for name, value in options.items() if name.startswith(("socket_", "ssl_"))}
+    # A Sentinel that is silent is passed over for the next one, not asked again.
+    sentinel_options = {**kept, **address.sentinel_options, "ssl": encrypted, "retry": Retry(NoBackoff(), 0)}
+    sentinels = Sentinel(address.hosts, sentinel_kwargs=sentinel_options)  # type: ignore[no-untyped-call]
+    pool = _SentinelPool(address.name, sentinels, ssl=encrypted, **options)  # type: ignore[no-untyped-call]
+    pool.connection_class(**pool.connection_kwargs)
+    return pool
+
+
+def _cluster(address: Address, options: dict[str, object]) -> Cluster:
+    options["ssl"] = options.pop("connection_class", None) is SSLConnection
+    options["max_connections"] = MAX_CONNECTIONS_PER_NODE
+    del options["timeout"]
+    return Cluster(
+        startup_nodes=[ClusterNode(host, port) for host, port in address.hosts],
+        # A part of the slots without a server concerns the conversations in it and nobody else.
+        require_full_coverage=False,
+        # A slot that moved is noted by itself. Reading the map anew closes all connections, and commands in flight
+        # on them fail; that is for servers that are gone.
+        reinitialize_steps=0,
+        **options,
+    )
 
 
 class _Translation:

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import cast
 
-from redis.asyncio import Redis
-
 from bot.dead import DeadLetter
 from bot.message import Incoming
 from bot.store import keys
 from bot.store.client import translated
+from bot.store.cluster import Client
 from bot.store.scripts import Scripts
 
 
@@ -25,7 +24,7 @@ class DeadLetters:
         lane: of the inbox.
     """
 
-    def __init__(self, redis: Redis, scripts: Scripts, *, partitions: int, lane: str = keys.SERVED) -> None:
+    def __init__(self, redis: Client, scripts: Scripts, *, partitions: int, lane: str = keys.SERVED) -> None:
         self._redis = redis
         self._scripts = scripts
         self._prefixes = [keys.inbox(partition, lane) for partition in range(partitions)]

@@ -7,11 +7,10 @@ import contextlib
 import logging
 from datetime import timedelta
 
-from redis.asyncio import Redis
-
 from bot.errors import StoreUnavailable
 from bot.store import keys
 from bot.store.client import translated
+from bot.store.cluster import Client
 
 RECONNECT = timedelta(seconds=1)
 LISTEN = timedelta(seconds=30)
@@ -27,7 +26,7 @@ class RedisDoorbell:
         redis: a blocking client (see `bot.store.client.connect_blocking`), one connection while `run` runs.
     """
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Client) -> None:
         self._redis = redis
         self._rung = asyncio.Event()
 

@@ -29,13 +29,13 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from redis.asyncio import Redis
 from redis.exceptions import BusyLoadingError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from bot.errors import StartError
 from bot.store.client import connect
+from bot.store.cluster import Client
 from bot.store.embedded_files import LOG, OWNER, SERVER, SOCKET, FileLock, find_programs, prepare_folder, why_it_ended
 
 OWNER_WAIT = timedelta(seconds=15)
@@ -316,7 +316,7 @@ async def _until_ready(folder: Path, keeper: _Keeper, server: Path) -> None:
         await redis.aclose()
 
 
-async def _state(redis: Redis) -> Literal["ready", "loading", "silent"]:
+async def _state(redis: Client) -> Literal["ready", "loading", "silent"]:
     try:
         await redis.ping()
     except BusyLoadingError:
@@ -326,7 +326,7 @@ async def _state(redis: Redis) -> Literal["ready", "loading", "silent"]:
     return "ready"
 
 
-async def _tell_progress(redis: Redis, folder: Path) -> None:
+async def _tell_progress(redis: Client, folder: Path) -> None:
     try:
         facts = await redis.info("persistence")
     except (RedisConnectionError, RedisTimeoutError):

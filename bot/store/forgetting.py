@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from typing import Literal, cast
 from urllib.parse import unquote
 
-from redis.asyncio import Redis
-
 from bot.message import Conversation, PersonId, PlaceId
 from bot.ports import Receipt
 from bot.store import keys
 from bot.store.client import translated
+from bot.store.cluster import Client
 from bot.store.scripts import Scripts
 
 What = Literal["conversation", "person", "place", "both"]
@@ -36,7 +35,7 @@ class RedisForgetting:
 
     def __init__(
         self,
-        redis: Redis,
+        redis: Client,
         scripts: Scripts,
         *,
         partitions: int,

@@ -14,13 +14,12 @@ from datetime import UTC, timedelta
 from itertools import chain
 from typing import Literal, cast
 
-from redis.asyncio import Redis
-
 from bot.errors import StartError
 from bot.message import Incoming, SentId
 from bot.ports import Accepted, Claimed, Delivery
 from bot.store import keys
 from bot.store.client import translated
+from bot.store.cluster import Client
 from bot.store.ledger import claimed_from, delivery_to_json
 from bot.store.scripts import Argument, Scripts, milliseconds
 from bot.turn import Exchange
@@ -337,7 +336,7 @@ class RedisInbox:
         return keys.inbox(keys.partition_of(incoming.conversation.id, self._partitions), self._lane)
 
 
-async def fix_partitions(redis: Redis, partitions: int) -> None:
+async def fix_partitions(redis: Client, partitions: int) -> None:
     """Fix the number of partitions at first start: SET NX and GET, one key without TTL.
 
     Raises:

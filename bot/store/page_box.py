@@ -18,12 +18,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import cast
 
-from redis.asyncio import Redis
-
 from bot.errors import StoreUnavailable
 from bot.message import SentId
 from bot.store import keys
 from bot.store.client import translated
+from bot.store.cluster import Client
 from bot.store.scripts import Scripts, milliseconds
 
 MOST = 200
@@ -54,7 +53,7 @@ class RedisPageBox:
         listener: a blocking client (see `bot.store.client.connect_blocking`), one connection while `run` runs.
     """
 
-    def __init__(self, redis: Redis, listener: Redis) -> None:
+    def __init__(self, redis: Client, listener: Client) -> None:
         self._redis = redis
         self._listener = listener
         self._scripts = Scripts(redis)

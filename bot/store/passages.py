@@ -17,8 +17,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
-from redis.asyncio import Redis
-
 from bot.errors import EmbeddingUnavailable, StoreUnavailable
 from bot.knowledge.document import DocumentRecord, NewPassage
 from bot.knowledge.words import query_tokens, says_something
@@ -26,6 +24,7 @@ from bot.message import Language
 from bot.ports import Embedder, Found
 from bot.store import keys
 from bot.store.client import translated
+from bot.store.cluster import Client
 from bot.store.passages_index import Kind, Row, ask
 from bot.store.passages_lock import ingest_lock
 from bot.store.passages_move import embed_anew
@@ -67,7 +66,7 @@ class Passages:
 
     def __init__(
         self,
-        redis: Redis,
+        redis: Client,
         embedder: Embedder,
         *,
         max_cosine_distance: float,

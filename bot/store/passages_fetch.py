@@ -9,18 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from redis.asyncio import Redis
-
 from bot.knowledge.document import DocumentRecord
 from bot.store import keys
 from bot.store.client import translated
+from bot.store.cluster import Client
 from bot.turn import Passage
 
 _REFERENCE = re.compile(r"(?P<document>\w+):(?P<number>\d+)@(?P<version>\w+)")
 _FIELDS = ("path", "title", "place", "text", "language", "url")
 
 
-async def fetch(redis: Redis, kb: str, references: Sequence[str]) -> tuple[Passage | None, ...]:
+async def fetch(redis: Client, kb: str, references: Sequence[str]) -> tuple[Passage | None, ...]:
     """The passages of these references, in their order; None where the version is no longer current.
 
     HGET of the served index, HMGET for each passage, HGET for each document: three round trips, the last of which

@@ -12,14 +12,14 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
-from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from bot.errors import StoreUnavailable
 from bot.store import keys
 from bot.store.client import translated
+from bot.store.cluster import Client, beside, on_one_connection
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class PassageIndex:
         kind: fixed when the index is made; another kind is another index over the same hashes.
     """
 
-    def __init__(self, redis: Redis, *, kb: str, embedder: str, dimensions: int, kind: Kind = "flat") -> None:
+    def __init__(self, redis: Client, *, kb: str, embedder: str, dimensions: int, kind: Kind = "flat") -> None:
         self._redis = redis
         self._dimensions = dimensions
         self.kind = kind
@@ -173,7 +173,7 @@ class PassageIndex:
         Raises:
             StoreUnavailable: some may be left.
         """
-        names = [_text(name) for name in _list(await self._ask("FT._LIST"))]
+        names = [_text(name) for name in _list(await self._beside("FT._LIST"))]
         for name in names:
             if name.startswith(self._family) and name != self.name:
                 same_passages = self.prefix in await self._prefixes(name)
@@ -199,18 +199,18 @@ class PassageIndex:
         """
         try:
             threshold = await self._gc_threshold()
-            await self._send("FT.CONFIG", "SET", GC_THRESHOLD, 0)
+            await self._beside("FT.CONFIG", "SET", GC_THRESHOLD, 0)
             try:
-                await self._send("FT.DEBUG", "GC_FORCEINVOKE", self.name, GC_TIMEOUT_MS)
+                await self._beside("FT.DEBUG", "GC_FORCEINVOKE", self.name, GC_TIMEOUT_MS)
             finally:
-                await self._send("FT.CONFIG", "SET", GC_THRESHOLD, threshold)
+                await self._beside("FT.CONFIG", "SET", GC_THRESHOLD, threshold)
         except ResponseError as error:
             log.warning("search statistics not renewed, ranking may be worse for a while: %s", error)
             return False
         return True
 
     async def _gc_threshold(self) -> int:
-        reply = await self._send("FT.CONFIG", "GET", GC_THRESHOLD)
+        reply = await self._beside("FT.CONFIG", "GET", GC_THRESHOLD)
         threshold = int(reply[GC_THRESHOLD.encode()]) if isinstance(reply, dict) else 0
         return threshold or GC_THRESHOLD_DEFAULT
 
@@ -219,7 +219,11 @@ class PassageIndex:
             return await self._send(*command)
 
     async def _send(self, *command: str | bytes | int) -> object:
-        return await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py leaves it bare
+        return await self._redis.execute_command(*command)
+
+    async def _beside(self, *command: str | bytes | int) -> object:
+        """What does not name the index first: in a cluster, on the server that has it."""
+        return await self._redis.execute_command(*command, **beside(self._redis, self.name))
 
     async def _is_scanning(self) -> bool:
         info = await self._send("FT.INFO", self.name)
@@ -260,7 +264,7 @@ class Replies:
     whole: bool
 
 
-async def ask(redis: Redis, epoch_key: str, nearest: Command | None, sharing: Command | None) -> Replies:
+async def ask(redis: Client, epoch_key: str, nearest: Command | None, sharing: Command | None) -> Replies:
     """Send both searches together: GET, FT.SEARCH, FT.SEARCH in one round trip.
 
     No transaction: searches inside one are refused by some deployments.
@@ -268,13 +272,9 @@ async def ask(redis: Redis, epoch_key: str, nearest: Command | None, sharing: Co
     Raises:
         StoreUnavailable: Redis did not answer.
     """
-    pipeline = redis.pipeline(transaction=False)
-    pipeline.get(epoch_key)
-    commands = [command for command in (nearest, sharing) if command is not None]
-    for command in commands:
-        pipeline.execute_command(*command)
+    searches = [command for command in (nearest, sharing) if command is not None]
     with translated("search the passages"):
-        epoch, *replies = await pipeline.execute(raise_on_error=False)
+        epoch, *replies = await on_one_connection(redis, epoch_key, [("GET", epoch_key), *searches])
         for reply in (epoch, *replies):
             if isinstance(reply, Exception) and not (isinstance(reply, ResponseError) and is_missing_index(reply)):
                 raise reply
@@ -282,7 +282,7 @@ async def ask(redis: Redis, epoch_key: str, nearest: Command | None, sharing: Co
     cut = any(not isinstance(reply, dict) or reply.get(b"warning") for reply in replies)
     found = iter([] if isinstance(reply, Exception) else rows(reply) for reply in replies)
     return Replies(
-        epoch=int(epoch or 0),
+        epoch=int(cast("bytes | None", epoch) or 0),
         nearest=next(found) if nearest is not None else [],
         sharing=next(found) if sharing is not None else [],
         whole=not cut,

@@ -12,12 +12,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from redis.asyncio import Redis
 from redis.asyncio.lock import Lock
 from redis.exceptions import LockError, RedisError
 
 from bot.errors import StoreUnavailable
 from bot.store.client import translated
+from bot.store.cluster import Client
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ POLL = timedelta(seconds=0.2)
 
 
 @asynccontextmanager
-async def ingest_lock(redis: Redis, key: str, *, wait: timedelta) -> AsyncIterator[None]:
+async def ingest_lock(redis: Client, key: str, *, wait: timedelta) -> AsyncIterator[None]:
     """Hold the lock inside the block.
 
     STRING `key`, TTL `LIFE`, renewed three times as often. Cancelling releases it.

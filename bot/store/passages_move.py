@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from redis.asyncio import Redis
-
 from bot.knowledge.ingest import EMBED_BATCH, embedded_text
 from bot.knowledge.split import Piece
 from bot.knowledge.vectors import embedded
 from bot.ports import Embedder
 from bot.store.client import translated
+from bot.store.cluster import Client
 
 
-async def embed_anew(redis: Redis, embedder: Embedder, pairs: Sequence[tuple[str, str]]) -> None:
+async def embed_anew(redis: Client, embedder: Embedder, pairs: Sequence[tuple[str, str]]) -> None:
     """Write a copy of each passage that differs in its vectors alone.
 
     HGETALL and HSET of `EMBED_BATCH` passages at a time, a round trip each; keys without TTL. Broken off, some are

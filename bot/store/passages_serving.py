@@ -7,16 +7,14 @@ an index that holds all documents, and learns of the change with the next reply.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import NamedTuple, Self
-
-from redis.asyncio import Redis
+from typing import NamedTuple, Self, cast
 
 from bot.knowledge.document import DocumentRecord
 from bot.store import keys
-from bot.store.client import translated
+from bot.store.cluster import Client
 from bot.store.passages_index import Kind, PassageIndex
 from bot.store.scripts import Scripts
 
@@ -90,7 +88,7 @@ class ServedIndex:
         kb: name of the knowledge base.
     """
 
-    def __init__(self, redis: Redis, *, kb: str) -> None:
+    def __init__(self, redis: Client, *, kb: str) -> None:
         self._redis = redis
         self._scripts = Scripts(redis)
         self._kb = kb
@@ -100,7 +98,7 @@ class ServedIndex:
         self._known: dict[bytes, _Known] = {}
 
     async def state(self) -> State:
-        """All of one epoch. MULTI of GET and two HGETALL, one round trip.
+        """All of one epoch; see `served_state.lua`. One round trip.
 
         What changed since the last time is parsed and nothing else: while documents are ingested, nearly every
         question begins with this.
@@ -108,16 +106,14 @@ class ServedIndex:
         Raises:
             StoreUnavailable: Redis did not answer.
         """
-        pipeline = self._redis.pipeline(transaction=True)
-        pipeline.get(self.epoch_key)
-        pipeline.hgetall(self.serving_key)
-        pipeline.hgetall(self.documents_key)
-        with translated("read the current versions"):
-            epoch, serving, records = await pipeline.execute()
-        self._known = {path: self._document(path, text) for path, text in records.items()}
+        script_keys = [self.epoch_key, self.serving_key, self.documents_key]
+        epoch, serving, records = cast(
+            "tuple[bytes | None, list[bytes], list[bytes]]", await self._scripts.run("served_state", script_keys)
+        )
+        self._known = {path: self._document(path, text) for path, text in _pairs(records)}
         return State(
             epoch=int(epoch or 0),
-            serving=Serving.from_hash(serving),
+            serving=Serving.from_hash(dict(_pairs(serving))),
             documents={known.path: known.record for known in self._known.values()},
             current={known.id: (known.path, known.record) for known in self._known.values()},
         )
@@ -155,6 +151,11 @@ class ServedIndex:
             dimensions=serving.dimensions,
             kind=serving.kind,
         )
+
+
+def _pairs(flat: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Fields and values of a hash as a script returns it."""
+    return zip(flat[::2], flat[1::2], strict=True)
 
 
 def document_id(path: str) -> str:

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
 
-from redis.asyncio import Redis
 from redis.exceptions import (
     AuthenticationError,
     AuthorizationError,
@@ -34,7 +33,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from bot.errors import StartError
 from bot.store import keys
-from bot.store.client import redacted
+from bot.store.addresses import redacted
+from bot.store.cluster import Client
 from bot.store.scripts import Durability, milliseconds, source
 
 REQUIRED_VERSION = (8, 0)
@@ -67,7 +67,7 @@ class ServerFacts:
     replicas: int
 
 
-async def probe(redis: Redis, *, url: str, loading_wait: timedelta = LOADING_WAIT) -> ServerFacts:
+async def probe(redis: Client, *, url: str, loading_wait: timedelta = LOADING_WAIT) -> ServerFacts:
     """Check that the server can do all that we need; about ten round trips.
 
     Args:
@@ -118,7 +118,7 @@ def check_durability(facts: ServerFacts, durability: Durability, place: str) -> 
         )
 
 
-async def _reach(redis: Redis, place: str, loading_wait: timedelta) -> None:
+async def _reach(redis: Client, place: str, loading_wait: timedelta) -> None:
     """Return once the server answers and has its data."""
     deadline = time.monotonic() + loading_wait.total_seconds()
     told = -_PROGRESS_S
@@ -213,14 +213,14 @@ def _check_eviction(facts: dict[str, object], place: str) -> None:
         )
 
 
-async def _check_pubsub(redis: Redis, scratch: str, place: str) -> None:
+async def _check_pubsub(redis: Client, scratch: str, place: str) -> None:
     with _telling("SUBSCRIBE", place):
         async with redis.pubsub() as pubsub:
             await pubsub.subscribe(scratch)
             await pubsub.get_message(timeout=SEARCH_WAIT.total_seconds())
 
 
-async def _check_search(redis: Redis, scratch: str, place: str) -> None:
+async def _check_search(redis: Client, scratch: str, place: str) -> None:
     """Create an index like ours, find a passage in it by words and by vector, and drop both."""
     index, passage = f"{scratch}:index:probe", f"{scratch}:p:probe:1"
     vector = struct.pack("<2f", 1.0, 0.0)
@@ -251,7 +251,7 @@ async def _check_search(redis: Redis, scratch: str, place: str) -> None:
             await _send(redis, "FT.DROPINDEX", index, "DD")
 
 
-async def _until_found(redis: Redis, search: list[str | bytes | int], place: str) -> None:
+async def _until_found(redis: Client, search: list[str | bytes | int], place: str) -> None:
     """Ask until the scratch passage is found; indexing runs behind the write."""
     deadline = time.monotonic() + SEARCH_WAIT.total_seconds()
     while True:
@@ -263,6 +263,6 @@ async def _until_found(redis: Redis, search: list[str | bytes | int], place: str
         await asyncio.sleep(_POLL_S)
 
 
-async def _send(redis: Redis, *words: str | bytes | int) -> object:
+async def _send(redis: Client, *words: str | bytes | int) -> object:
     send = cast("Callable[..., Awaitable[object]]", redis.execute_command)  # untyped in redis-py
     return await send(*words)

@@ -12,11 +12,11 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Literal, cast
 
-from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
 from bot.errors import StoreUnavailable
 from bot.store.client import translated
+from bot.store.cluster import Client, on_one_connection
 
 Argument = str | bytes | int
 LUA = files("bot.store") / "lua"
@@ -46,12 +46,12 @@ class Scripts:
     """Runs scripts on one Redis.
 
     Args:
-        redis: a bytes client, RESP3.
+        redis: a bytes client, RESP3; in a cluster the keys of one act lie in one slot.
         durability: what is waited for after an act that must last.
         now_ms: moves the scripts' clock; set by tests only.
     """
 
-    def __init__(self, redis: Redis, *, durability: Durability = "memory", now_ms: int | None = None) -> None:
+    def __init__(self, redis: Client, *, durability: Durability = "memory", now_ms: int | None = None) -> None:
         self.redis = redis
         self._send = cast("Callable[..., Awaitable[object]]", redis.execute_command)  # untyped in redis-py
         self.durability = durability
@@ -82,7 +82,8 @@ class Scripts:
     async def run_lasting(self, name: str, keys: Sequence[str], *arguments: Argument) -> object:
         """Run a script and wait until what it wrote is as durable as was asked for.
 
-        WAITAOF or WAIT on the same connection, in the same round trip; with `memory` it is `run`.
+        WAITAOF or WAIT on the same connection, which is the one they speak of, in the same round trip; with `memory`
+        it is `run`.
 
         Raises:
             StoreUnavailable: as `run`; or it has run, and is not that durable within `LAST_WITHIN`.
@@ -93,9 +94,10 @@ class Scripts:
         wait_ms = milliseconds(LAST_WITHIN)
         wait = ("WAITAOF", 1, 0, wait_ms) if self.durability == "fsync" else ("WAIT", 1, wait_ms)
         with translated(name):
-            answer, reached = await self._both(("EVALSHA", sha, len(keys), *keys, *arguments), wait)
+            called = len(keys), *keys, *arguments
+            answer, reached = await on_one_connection(self.redis, keys[0], [("EVALSHA", sha, *called), wait])
             if isinstance(answer, NoScriptError):
-                answer, reached = await self._both(("EVAL", text, len(keys), *keys, *arguments), wait)
+                answer, reached = await on_one_connection(self.redis, keys[0], [("EVAL", text, *called), wait])
             for reply in (answer, reached):
                 if isinstance(reply, Exception):
                     raise reply
@@ -103,13 +105,6 @@ class Scripts:
         if not isinstance(places, int) or places < 1:
             raise StoreUnavailable(f"{name}: not {self.durability} within {LAST_WITHIN.total_seconds():g} s")
         return answer
-
-    async def _both(self, *commands: Sequence[Argument]) -> tuple[object, object]:
-        pipeline = self.redis.pipeline(transaction=False)
-        for command in commands:
-            pipeline.execute_command(*command)
-        answer, reached = await pipeline.execute(raise_on_error=False)
-        return answer, reached
 
     def _load(self, name: str) -> tuple[str, str]:
         if name not in self._loaded:

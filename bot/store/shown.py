@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from redis.asyncio import Redis
-
 from bot.message import PlaceId, SentId
 from bot.store import keys
 from bot.store.client import translated
+from bot.store.cluster import Client
 from bot.turn import AnswerKey
 
 
@@ -19,7 +18,7 @@ class RedisShown:
         lane: of the inbox.
     """
 
-    def __init__(self, redis: Redis, *, partitions: int, lane: str = keys.SERVED) -> None:
+    def __init__(self, redis: Client, *, partitions: int, lane: str = keys.SERVED) -> None:
         self._redis = redis
         self._partitions = partitions
         self._lane = lane

@@ -110,6 +110,7 @@ async def _use_documents(redis: Redis, scripts: Scripts) -> None:
         await redis.hset(passage, "text", "t")
         record = json.dumps({"version": version})
         await scripts.run("switch_document", [documents, epoch, serving, passage], "d.md", record, version, "e")
+    await scripts.run("served_state", [epoch, serving, documents])
     await scripts.run("drop_passages", [documents, serving, f"{prefix}:p:e:d:1:0"], "d.md", "1", "e")
 
 

@@ -14,7 +14,8 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
 from bot.errors import ConfigError, StoreUnavailable
-from bot.store.client import connect, connect_blocking, redacted, translated
+from bot.store.addresses import redacted
+from bot.store.client import connect, connect_blocking, translated
 from tests.servers.redis import redis_server
 
 
@@ -169,6 +170,7 @@ async def test_the_password_is_not_in_any_repr(redis_url: str) -> None:
     """A client may end up in a traceback or a debugger's log."""
     redis = connect("redis://app:hunter2@localhost")
 
+    assert isinstance(redis, Redis)
     assert "hunter2" not in repr(redis)
     assert "hunter2" not in repr(redis.connection_pool)
     await redis.aclose()

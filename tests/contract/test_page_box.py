@@ -14,6 +14,7 @@ from bot.errors import StoreUnavailable
 from bot.ports import PageBox
 from bot.store import keys, page_box
 from bot.store.client import connect, connect_blocking
+from bot.store.cluster import Client
 from bot.store.page_box import LISTEN, MOST, RedisPageBox
 from tests.contract.leaks import keys_without_ttl
 
@@ -22,7 +23,7 @@ LONG = timedelta(seconds=30)
 
 
 @pytest.fixture
-async def clients(redis: Redis, redis_url: str) -> AsyncIterator[tuple[Redis, Redis]]:
+async def clients(redis: Redis, redis_url: str) -> AsyncIterator[tuple[Client, Client]]:
     """The product's own two clients on an empty database."""
     both = connect(redis_url, max_connections=4), connect_blocking(redis_url, block=LISTEN, max_connections=1)
     yield both
@@ -31,7 +32,7 @@ async def clients(redis: Redis, redis_url: str) -> AsyncIterator[tuple[Redis, Re
 
 
 @pytest.fixture
-def box(clients: tuple[Redis, Redis]) -> RedisPageBox:
+def box(clients: tuple[Client, Client]) -> RedisPageBox:
     """A box of which nobody hears the rings."""
     return RedisPageBox(*clients)
 

@@ -17,12 +17,13 @@ from redis.asyncio import Redis
 
 from bot.errors import StartError
 from bot.store.client import connect
+from bot.store.cluster import Client
 from bot.store.probe import ServerFacts, _check_version, probe
 from tests.servers.redis import package_file, redis_server
 
 
 @asynccontextmanager
-async def probing(url: str) -> AsyncIterator[Redis]:
+async def probing(url: str) -> AsyncIterator[Client]:
     """A client of the product, closed afterwards."""
     redis = connect(url)
     try:

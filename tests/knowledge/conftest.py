@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from bot.knowledge.ingest import Ingest
 from bot.llm.embed import BuiltinEmbedder
 from bot.store.client import connect
+from bot.store.cluster import Client
 from bot.store.passages import Passages
 
 MAX_COSINE_DISTANCE = 0.8
@@ -26,7 +27,7 @@ def embedder() -> Iterator[BuiltinEmbedder]:
 
 
 @pytest.fixture
-async def client(redis: Redis, redis_url: str) -> AsyncIterator[Redis]:
+async def client(redis: Redis, redis_url: str) -> AsyncIterator[Client]:
     """A client as the bot makes it, on the emptied database."""
     client = connect(redis_url)
     yield client
@@ -34,7 +35,7 @@ async def client(redis: Redis, redis_url: str) -> AsyncIterator[Redis]:
 
 
 @pytest.fixture
-def passages(client: Redis, embedder: BuiltinEmbedder) -> Passages:
+def passages(client: Client, embedder: BuiltinEmbedder) -> Passages:
     """An empty knowledge base."""
     return Passages(client, embedder, max_cosine_distance=MAX_COSINE_DISTANCE)
 

@@ -1,0 +1,130 @@
+"""Redis Cluster by its library, and what our commands need of it beyond what that does by itself.
+
+All keys of one act carry one hash tag, so a script goes by its key to the server that has its slot, in one round trip
+as on a single Redis. Three things need more:
+
+- FT.* goes by the name of the index. Redis 8 searches the whole cluster whomever one asks; a RediSearch without that
+  keeps an index on the server that has the slot of its name. That server is right for both, the library asks any.
+- WAIT and WAITAOF speak of the connection they come on: see `on_one_connection`.
+- What names neither key nor index goes `beside` a key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from redis._parsers.commands import CommandPolicies
+from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.cluster import ClusterNode, PipelineCommand
+from redis.commands.policies import AsyncStaticPolicyResolver
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    MovedError,
+    RedisClusterException,
+    SlotNotCoveredError,
+    TryAgainError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+Client = Redis | RedisCluster
+"""A client of one server (also behind Sentinels) or of a cluster: stores take either and need not know which."""
+
+Word = str | bytes | int | float
+_ELSEWHERE = (
+    AskError,
+    ClusterDownError,
+    MovedError,
+    RedisConnectionError,
+    RedisTimeoutError,
+    SlotNotCoveredError,
+    TryAgainError,
+)
+"""Whoever was asked does not have the slot, or not now."""
+
+
+class _Policies(AsyncStaticPolicyResolver):
+    async def resolve(self, command_name: str) -> CommandPolicies | None:
+        """No rule of the library's for FT.*: they are sent by slot, as commands with keys are."""
+        return None if command_name.startswith("ft.") else await super().resolve(command_name)
+
+
+class Cluster(RedisCluster):
+    """A client of a cluster that sends FT.* by the name of the index."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(policy_resolver=_Policies(), **options)  # type: ignore[arg-type]  # options by name
+
+    async def initialize(
+        self,
+        additional_startup_nodes_info: list[tuple[str, int]] | None = None,
+        last_failed_node_name: str | None = None,
+    ) -> RedisCluster:
+        """Read who has which slots, if that is not known; at last from the configured addresses again.
+
+        These may be names that lead to other servers by now, while all that were known are gone.
+
+        Raises:
+            RedisClusterException: no server answers.
+        """
+        try:
+            return await super().initialize(additional_startup_nodes_info, last_failed_node_name)
+        except RedisClusterException:
+            known = self.nodes_manager.startup_nodes
+            configured = {node.name: node for node in self.startup_nodes if node.name not in known}
+            if not configured:
+                raise
+            known.update(configured)
+            return await super().initialize(additional_startup_nodes_info, last_failed_node_name)
+
+    async def _determine_slot(self, command: str, *args: object) -> int:
+        if command.startswith("FT."):
+            return self.keyslot(cast("str", args[0]))
+        return await super()._determine_slot(command, *args)
+
+
+def beside(client: Client, key: str) -> dict[str, ClusterNode | None]:
+    """Arguments of `execute_command` that send a command which names no key to the server that has this one.
+
+    Raises:
+        SlotNotCoveredError: no server has it, or nothing was sent yet by this client.
+    """
+    return {"target_nodes": client.get_node_from_key(key)} if isinstance(client, RedisCluster) else {}
+
+
+async def on_one_connection(client: Client, key: str, commands: Sequence[Sequence[Word]]) -> list[object]:
+    """Send commands together, in one round trip and on one connection, to the server that has a key.
+
+    If that turns out to be another one, all of them are sent again: as often as the client sends any command. The
+    library's pipelines would repeat those alone that were refused, elsewhere and on other connections.
+
+    Returns:
+        The replies; an error that a command met stands as its reply.
+
+    Raises:
+        RedisError, RedisClusterException: no server could be asked.
+    """
+    if not isinstance(client, RedisCluster):
+        pipeline = client.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
+        return await pipeline.execute(raise_on_error=False)
+    failure: Exception | None = None
+    for _ in range(client.retry.get_retries() + 1):
+        if failure is not None:
+            # Follows whoever moved, or reads anew who has which slots.
+            await client.exists(key)
+        await client.initialize()
+        sent = [PipelineCommand(number, *command) for number, command in enumerate(commands)]
+        try:
+            await cast("ClusterNode", client.get_node_from_key(key)).execute_pipeline(sent)
+        except _ELSEWHERE as error:
+            failure = error
+            continue
+        replies = [command.result for command in sent]
+        failure = next((reply for reply in replies if isinstance(reply, _ELSEWHERE)), None)
+        if failure is None:
+            return replies
+    raise failure if failure is not None else AssertionError("never sent")
