@@ -77,7 +77,7 @@ class Company:
         pause = self._typing_after
         while True:
             await asyncio.sleep(pause.total_seconds())
-            await messenger.typing(incoming.reply_to)
+            await self._show_typing(lease, messenger)
             left = self._word_after - lease.age()
             if left > timedelta(0):
                 pause = min(self._typing_every, left)
@@ -93,20 +93,30 @@ class Company:
         incoming = lease.claimed.incoming
         messenger = self._messengers[incoming.conversation.platform]
         try:
-            if await self._outbound.take(incoming.conversation, group=not incoming.reply_to.private):
-                return  # the budget is short, and the answer matters more
+            if not await self._outbound.spare(incoming.conversation, group=not incoming.reply_to.private):
+                return  # the budget is short, and the answers matter more
             if not await self._inbox.tell_waiting(lease.claimed):
                 return
             part = messenger.format(self._texts("waiting", voice))[0]
             async with asyncio.timeout(self._send_timeout.total_seconds()):
                 await messenger.send(incoming.reply_to, part, key=f"{incoming.id}#wait", first=True, private=False)
         except SendLimited as error:
-            await self._close(lease, error.retry_after)
+            await self._close(lease, error)
         except (SendError, StoreUnavailable, TimeoutError) as error:
             log.warning("the word of waiting was not said: %s", error)
 
-    async def _close(self, lease: Lease, retry_after: timedelta) -> None:
+    async def _show_typing(self, lease: Lease, messenger: Messenger) -> None:
+        incoming = lease.claimed.incoming
         try:
-            await self._outbound.close(lease.claimed.incoming.conversation, retry_after)
+            if await self._outbound.spare(incoming.conversation, group=not incoming.reply_to.private):
+                await messenger.typing(incoming.reply_to)
+        except SendLimited as error:
+            await self._close(lease, error)
+        except StoreUnavailable as error:
+            log.warning("typing was not shown: %s", error)
+
+    async def _close(self, lease: Lease, error: SendLimited) -> None:
+        try:
+            await self._outbound.close(lease.claimed.incoming.conversation, error.retry_after, channel=error.channel)
         except StoreUnavailable as error:
             log.warning("a pause that the platform asked for was not noted: %s", error)

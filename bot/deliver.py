@@ -108,11 +108,15 @@ class Deliver:
         slept = timedelta(0)
         for index in range(len(delivery.parts)):
             if index < len(delivery.sent):
-                known = delivery.sent[index] or await messenger.find(incoming.reply_to, part_key(incoming, index))
+                try:
+                    known = delivery.sent[index] or await messenger.find(incoming.reply_to, part_key(incoming, index))
+                except SendLimited as error:
+                    # To look is not to send: the chat stays open, and nothing is sent that may be there.
+                    return Deferred(delay=error.retry_after)
                 if known is not None:
                     just_sent = (index, known)
                     continue
-            while wait := await self._outbound.take(incoming.conversation, group=not incoming.reply_to.private):
+            while wait := await self._take(incoming, delivery, index):
                 if not await self._record(lease, unrecorded, just_sent, None):
                     return "lost"
                 unrecorded, just_sent = None, None
@@ -128,6 +132,16 @@ class Deliver:
                 return outcome
             just_sent = (index, outcome)
         return Delivered(last=just_sent[1] if just_sent is not None else None)
+
+    async def _take(self, incoming: Incoming, delivery: Delivery, index: int) -> timedelta:
+        """A send for a part, or how long until its turn in the line comes."""
+        to = incoming.reply_to
+        return await self._outbound.take(
+            incoming.conversation,
+            group=not to.private,
+            asker=part_key(incoming, index),
+            person=to.user if delivery.private and not to.private else "",
+        )
 
     async def _record(
         self, lease: Lease, delivery: Delivery | None, sent: tuple[int, SentId] | None, sending: int | None
@@ -161,7 +175,7 @@ class Deliver:
                 )
         except SendLimited as error:
             self._meter.sent(platform, "limited")
-            await self._outbound.close(incoming.conversation, error.retry_after)
+            await self._outbound.close(incoming.conversation, error.retry_after, channel=error.channel)
             return Deferred(delay=error.retry_after)
         except SendRefused:
             self._meter.sent(platform, "refused")

@@ -80,11 +80,15 @@ class SendRefused(SendError):
 
 
 class SendLimited(SendError):
-    """The platform asks us to wait; nothing was sent. The chat's budget closes for everyone."""
+    """The platform asks us to wait; nothing was sent. The chat's budget closes for everyone.
 
-    def __init__(self, retry_after: timedelta) -> None:
+    `channel`: the chat that is meant, where it is not the one that the message was for.
+    """
+
+    def __init__(self, retry_after: timedelta, *, channel: str = "") -> None:
         super().__init__(f"asked to wait {retry_after.total_seconds():g} s")
         self.retry_after = retry_after
+        self.channel = channel
 
 
 class SendFailed(SendError):

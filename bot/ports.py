@@ -303,20 +303,40 @@ class Messenger(Protocol):
         """
 
     async def find(self, to: ReplyTo, key: str) -> SentId | None:
-        """Our own message of that key, if the platform lets us look; None if it does not or there is none."""
+        """Our own message of that key, if the platform lets us look; None if it does not or there is none.
+
+        Raises:
+            SendLimited: we may look later.
+        """
 
     async def typing(self, to: ReplyTo) -> None:
-        """Show that an answer is being written, for a few seconds. Never raises a SendError."""
+        """Show that an answer is being written, for a few seconds; what fails is passed over.
+
+        Raises:
+            SendLimited: the platform asks us to wait.
+        """
 
 
 class OutboundBudget(Protocol):
     """How fast we may send, shared by all workers."""
 
-    async def take(self, conversation: Conversation, *, group: bool) -> timedelta:
-        """Take one send from the budget; zero if it may go now, else how long to wait (nothing is taken)."""
+    async def take(self, conversation: Conversation, *, group: bool, asker: str, person: str = "") -> timedelta:
+        """Take one send from the budget; zero if it may go now.
 
-    async def close(self, conversation: Conversation, retry_after: timedelta) -> None:
-        """The platform asked us to wait: nobody sends into that chat until then."""
+        Else how long until it may: the place in the line is kept for `asker`, who comes back then and asks again.
+
+        Args:
+            conversation: where it goes.
+            group: its channel is a group.
+            asker: names the send, the same for every worker that tries it.
+            person: channel of the asker's private chat, where the send may go there too.
+        """
+
+    async def spare(self, conversation: Conversation, *, group: bool) -> bool:
+        """Take one send for what may be left out, if the budget is more than half full; whether it may go."""
+
+    async def close(self, conversation: Conversation, retry_after: timedelta, *, channel: str = "") -> None:
+        """The platform asked us to wait: nobody sends into that chat, or that other `channel`, until then."""
 
 
 class PageBox(Protocol):

@@ -50,7 +50,7 @@ FLAT_UP_TO = 100_000
 also takes the messages in, that weighs more than slower searches. Measured by `bench.search`."""
 
 BURST_SHARE = 4
-"""A bot or group may send a quarter of its rate at once."""
+"""A bot or group may send a quarter of its rate at once; the other three are spread over the time."""
 
 MOST_RESTARTS = 5
 RESTARTS_WITHIN = timedelta(minutes=5)
@@ -307,5 +307,8 @@ def _buckets(config: Config) -> Mapping[Platform, Buckets]:
 
 
 def _bucket(rate: Rate, *, burst: int | None = None) -> Bucket:
-    # A full burst on top of a full rate would send nearly twice what the platform takes in its window.
-    return Bucket(rate=rate.count, per=rate.per, burst=burst or max(1, rate.count // BURST_SHARE))
+    if burst is not None:
+        return Bucket(rate=rate.count, per=rate.per, burst=burst)
+    # What goes at once is taken from what follows: no window of that length ever holds more than the rate.
+    at_once = max(1, rate.count // BURST_SHARE)
+    return Bucket(rate=max(1, rate.count - at_once), per=rate.per, burst=at_once)

@@ -18,9 +18,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from adapters.slack.failures import CALL_ERRORS, error_code, send_error
+from adapters.slack.failures import CALL_ERRORS, error_code, retry_after, send_error
 from adapters.slack.format import format_markdown
-from bot.errors import SendFailed, SendUnknown
+from bot.errors import SendFailed, SendLimited, SendUnknown
 from bot.message import Part, ReplyTo, SentId
 
 METADATA_TYPE = "frontdesk_part"
@@ -81,13 +81,19 @@ class SlackMessenger:
             raise send_error(error) from error
 
     async def find(self, to: ReplyTo, key: str) -> SentId | None:
-        """Our own post of that key; None if it is not there, was ephemeral, or Slack does not let us look."""
+        """Our own post of that key; None if it is not there, was ephemeral, or Slack does not let us look.
+
+        Raises:
+            SendLimited: we look too often; reading has a limit of its own.
+        """
         if to.ephemeral:
             return None
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await self._find(to, key)
         except CALL_ERRORS as error:
+            if isinstance(error, SlackApiError) and (wait := retry_after(error)) is not None:
+                raise SendLimited(wait) from error
             _log.info("slack: could not look for a post of ours (%s)", _short(error))
             return None
 

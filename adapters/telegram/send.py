@@ -7,7 +7,6 @@ since Telegram refused the first: to the new id of a group that moved, and as pl
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from datetime import timedelta
 
 from telegram import Bot, LinkPreviewOptions, Message, ReplyParameters
@@ -74,10 +73,18 @@ class TelegramMessenger:
         return None
 
     async def typing(self, to: ReplyTo) -> None:
-        """Show `typing…` for about five seconds. It is an ornament: what fails is passed over."""
-        with suppress(TelegramError, TimeoutError):
+        """Show `typing…` for about five seconds. It is an ornament: what fails is passed over.
+
+        Raises:
+            SendLimited: 429; it counts like a message, and what follows would be refused too.
+        """
+        try:
             async with asyncio.timeout(self._deadline_s):
                 await self._bot.send_chat_action(int(to.channel), ChatAction.TYPING, message_thread_id=_thread(to))
+        except RetryAfter as error:
+            raise _translated(error) from error
+        except (TelegramError, TimeoutError):
+            pass
 
     async def _to_person(self, to: ReplyTo, part: Part) -> SentId | None:
         """Into the asker's private chat; None if they never opened one, or closed it."""
@@ -85,6 +92,9 @@ class TelegramMessenger:
             message = await self._post(int(to.user), part, thread=None, quote=None)
         except (Forbidden, BadRequest):
             return None
+        except RetryAfter as error:
+            # That chat is meant, not the group.
+            raise SendLimited(_pause(error), channel=to.user) from error
         return SentId(str(message.message_id))
 
     async def _to_chat(self, chat_id: int, to: ReplyTo, part: Part, *, quote: str | None) -> SentId:
@@ -121,12 +131,16 @@ def _thread(to: ReplyTo) -> int | None:
     return int(to.thread) if to.thread else None
 
 
+def _pause(error: RetryAfter) -> timedelta:
+    wait = error.retry_after
+    return wait if isinstance(wait, timedelta) else timedelta(seconds=wait)
+
+
 def _translated(error: TelegramError) -> SendError:
     """Ours for the library's; the order counts, BadRequest and TimedOut are NetworkErrors there."""
     match error:
         case RetryAfter():
-            wait = error.retry_after
-            return SendLimited(wait if isinstance(wait, timedelta) else timedelta(seconds=wait))
+            return SendLimited(_pause(error))
         case Forbidden() | BadRequest() | ChatMigrated() if error.__cause__ is None:
             # With a cause the body was no Bot API answer: some proxy's, and its refusal is not the last word.
             return SendRefused(error.message)

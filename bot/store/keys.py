@@ -94,6 +94,7 @@ def outbound(platform: str, workspace: str) -> str:
     """Prefix of the send budgets of one bot, all in one slot.
 
     `:bot`, `:chat:<channel>`, `:group:<channel>` STRING, Unix ms at which the bucket is full; TTL until then.
+    `:place:<asker>` STRING `<line>:<Unix ms>`, whose turn in that line comes then; TTL a minute longer.
     `:closed:<channel>` STRING, Unix ms at which the platform's pause is over; TTL until then.
     """
     return f"{PREFIX}:{{out:{platform}:{workspace}}}"

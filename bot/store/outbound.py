@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
@@ -42,28 +42,23 @@ class RedisOutbound:
         self._scripts = scripts
         self._platforms = platforms
 
-    async def take(self, conversation: Conversation, *, group: bool) -> timedelta:
-        """Take one send, or say how long to wait. One round trip, none on an unlimited platform.
+    async def take(self, conversation: Conversation, *, group: bool, asker: str, person: str = "") -> timedelta:
+        """Take one send, or keep a place in the line. One round trip, none on an unlimited platform. Atomic.
 
         Raises:
             StoreUnavailable: it may have been taken; taking again only slows us down.
         """
-        buckets = self._platforms.get(conversation.platform)
-        if buckets is None:
-            return timedelta(0)
-        arguments: list[str | int] = []
-        for name, bucket in (
-            ("bot", buckets.bot),
-            (f"chat:{conversation.channel}", buckets.chat),
-            (f"group:{conversation.channel}", buckets.group if group else None),
-        ):
-            if bucket is not None:
-                arguments += [name, bucket.burst, bucket.ms_per_token]
-        prefix = keys.outbound(conversation.platform, conversation.workspace)
-        wait_ms = await self._scripts.run("take", [prefix], conversation.channel, self._scripts.now, *arguments)
-        return timedelta(milliseconds=cast("int", wait_ms))
+        return await self._take(conversation, group, asker, person)
 
-    async def close(self, conversation: Conversation, retry_after: timedelta) -> None:
+    async def spare(self, conversation: Conversation, *, group: bool) -> bool:
+        """Take one send that may as well be left out. One round trip, none on an unlimited platform. Atomic.
+
+        Raises:
+            StoreUnavailable: it may have been taken.
+        """
+        return not await self._take(conversation, group, "", "")
+
+    async def close(self, conversation: Conversation, retry_after: timedelta, *, channel: str = "") -> None:
         """Close a chat for everyone until the platform's pause is over. One round trip.
 
         Raises:
@@ -71,4 +66,24 @@ class RedisOutbound:
         """
         prefix = keys.outbound(conversation.platform, conversation.workspace)
         pause_ms = max(1, milliseconds(retry_after))
-        await self._scripts.run("close", [prefix], conversation.channel, pause_ms, self._scripts.now)
+        await self._scripts.run("close", [prefix], channel or conversation.channel, pause_ms, self._scripts.now)
+
+    async def _take(self, conversation: Conversation, group: bool, asker: str, person: str) -> timedelta:
+        buckets = self._platforms.get(conversation.platform)
+        if buckets is None:
+            return timedelta(0)
+        here = [(f"chat:{conversation.channel}", buckets.chat)]
+        if group:
+            here.append((f"group:{conversation.channel}", buckets.group))
+        arguments: list[str | int] = [self._scripts.now, asker]
+        if person:
+            arguments += _line(person, [(f"chat:{person}", buckets.chat)])
+        arguments += _line(conversation.channel, here) + _line("", [("bot", buckets.bot)])
+        prefix = keys.outbound(conversation.platform, conversation.workspace)
+        return timedelta(milliseconds=cast("int", await self._scripts.run("take", [prefix], *arguments)))
+
+
+def _line(channel: str, buckets: Iterable[tuple[str, Bucket | None]]) -> list[str | int]:
+    """A line as the script takes it: the channel whose pause counts, and the buckets that there are."""
+    known = [(name, bucket.burst, bucket.ms_per_token) for name, bucket in buckets if bucket is not None]
+    return [channel, len(known), *(argument for bucket in known for argument in bucket)]

@@ -97,7 +97,7 @@ async def _use_budgets(scripts: Scripts) -> None:
     await spending.spent(HERE.person, "0", 8)
     bucket = Bucket(rate=1, per=timedelta(minutes=1), burst=1)
     outbound = RedisOutbound(scripts, {"telegram": Buckets(bot=bucket, chat=bucket, group=bucket)})
-    await outbound.take(HERE, group=True)
+    await outbound.take(HERE, group=True, asker="m1#0")
     await outbound.close(HERE, timedelta(minutes=1))
 
 

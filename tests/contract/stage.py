@@ -46,6 +46,8 @@ class Stage:
         looked_for: keys that were looked for.
         typed: how often typing was shown.
         typing_hangs: it is never done with showing it.
+        typing_fails: raised when it is shown.
+        looking_fails: raised by `find`.
     """
 
     acts: list[Exception | asyncio.Event | None] = field(default_factory=list)
@@ -56,6 +58,8 @@ class Stage:
     looked_for: list[str] = field(default_factory=list)
     typed: int = 0
     typing_hangs: bool = False
+    typing_fails: Exception | None = None
+    looking_fails: Exception | None = None
 
     def format(self, markdown: str) -> tuple[Part, ...]:
         """One part for each paragraph."""
@@ -77,11 +81,15 @@ class Stage:
     async def find(self, to: ReplyTo, key: str) -> SentId | None:
         """What was posted under that key."""
         self.looked_for.append(key)
+        if self.looking_fails is not None:
+            raise self.looking_fails
         return self.posts.get(key) if self.posts is not None else None
 
     async def typing(self, to: ReplyTo) -> None:
         """Count it."""
         self.typed += 1
+        if self.typing_fails is not None:
+            raise self.typing_fails
         if self.typing_hangs:
             await asyncio.Event().wait()
 

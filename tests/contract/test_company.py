@@ -38,8 +38,8 @@ def inbox(redis: Redis, scripts: FlakyScripts) -> RedisInbox:
 
 @pytest.fixture
 def outbound(scripts: FlakyScripts) -> RedisOutbound:
-    """One send a minute in a chat."""
-    return RedisOutbound(scripts, {"telegram": Buckets(chat=Bucket(rate=1, per=timedelta(minutes=1), burst=1))})
+    """Plenty of sends, though none is added while the clock stands."""
+    return RedisOutbound(scripts, {"telegram": Buckets(chat=Bucket(rate=1, per=timedelta(minutes=1), burst=1000))})
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_a_person_sees_something_in_time() -> None:
 
 
 async def test_typing_is_shown_again_and_again(inbox: RedisInbox, outbound: RedisOutbound, stage: Stage) -> None:
-    """For as long as the answer takes, and no longer; it costs no send."""
+    """For as long as the answer takes, and no longer."""
     lease = await lease_on(inbox)
 
     async with company(inbox, outbound, stage).during(lease, "en"):
@@ -208,7 +208,7 @@ async def test_whoever_takes_the_turn_over_says_no_second_word(
 
     second = leased(await claimed_by(inbox, "second"))
     await company(inbox, outbound, stage).say_word_if_due(second, "en")
-    budget = await outbound.take(conversation(), group=False)
+    budget = await outbound.take(conversation(), group=False, asker="a")
     await here.say_word_if_due(first, "en")
 
     assert second.claimed.told_waiting
@@ -255,16 +255,42 @@ async def test_a_limited_word_closes_the_chat(inbox: RedisInbox, scripts: FlakyS
 
     await company(inbox, outbound, stage).say_word_if_due(lease, "en")
 
-    assert await outbound.take(conversation("8"), group=False) == timedelta(seconds=7)
-    assert await outbound.take(conversation("8", "elsewhere"), group=False) == timedelta(0)
+    assert await outbound.take(conversation("8"), group=False, asker="a") == timedelta(seconds=7)
+    assert await outbound.take(conversation("8", "elsewhere"), group=False, asker="b") == timedelta(0)
 
 
-async def test_without_budget_no_word(
-    inbox: RedisInbox, scripts: FlakyScripts, outbound: RedisOutbound, stage: Stage
-) -> None:
+async def test_typing_takes_what_answers_do_not_need(inbox: RedisInbox, scripts: FlakyScripts, stage: Stage) -> None:
+    """It counts for the platform like a message: it goes while more than half of the budget is left, and no further."""
+    bucket = Bucket(rate=1, per=timedelta(minutes=1), burst=8)
+    outbound = RedisOutbound(scripts, {"telegram": Buckets(chat=bucket)})
+    lease = await lease_on(inbox)
+
+    async with company(inbox, outbound, stage).during(lease, "en"):
+        await comes_true(lambda: stage.typed >= 4)
+        answers = [await outbound.take(conversation(), group=False, asker=name) for name in "abcd"]
+
+    assert stage.typed == 4
+    assert answers == [timedelta(0)] * 4
+
+
+async def test_typing_that_is_limited_closes_the_chat(inbox: RedisInbox, outbound: RedisOutbound, stage: Stage) -> None:
+    """Whatever is sent next would be refused too."""
+    stage.typing_fails = SendLimited(timedelta(seconds=7))
+    lease = await lease_on(inbox)
+
+    async with company(inbox, outbound, stage).during(lease, "en"):
+        await comes_true(lambda: stage.typed >= 1)
+
+    assert stage.typed == 1
+    assert await outbound.take(conversation("8"), group=False, asker="a") == timedelta(seconds=7)
+
+
+async def test_without_budget_no_word(inbox: RedisInbox, scripts: FlakyScripts, stage: Stage) -> None:
     """The answer matters more; the word is not booked either, and may still be said by another look."""
+    bucket = Bucket(rate=1, per=timedelta(minutes=1), burst=1)
+    outbound = RedisOutbound(scripts, {"telegram": Buckets(chat=bucket)})
     lease = await waited_lease(inbox, scripts)
-    await outbound.take(conversation(), group=False)
+    await outbound.take(conversation(), group=False, asker="a")
 
     await company(inbox, outbound, stage).say_word_if_due(lease, "en")
     scripts.now_ms = START_MS + 70_000

@@ -46,11 +46,11 @@ class Budget(RedisOutbound):
         self.sent: list[list[bytes]] = []
         """At each call: what the ledger said of the parts begun so far."""
 
-    async def take(self, conversation: Conversation, *, group: bool) -> timedelta:
+    async def take(self, conversation: Conversation, *, group: bool, asker: str, person: str = "") -> timedelta:
         """As told, then as the real one."""
         turn = cast("dict[bytes, bytes]", await self._redis.hgetall(f"{keys.inbox(0)}:turn:{conversation.id}"))
         self.sent.append([turn[field] for field in (b"s0", b"s1", b"s2") if field in turn])
-        return self.told.pop(0) if self.told else await super().take(conversation, group=group)
+        return self.told.pop(0) if self.told else await super().take(conversation, group=group, asker=asker)
 
 
 @dataclass
@@ -147,6 +147,19 @@ async def test_a_take_over_sends_only_what_is_not_out(desk: Desk) -> None:
 
     assert (result, desk.stage.heard, desk.stage.looked_for) == (Delivered(), ["three"], [KEYS[1]])
     assert (await desk.ledger())[:2] == ("55", "66")
+
+
+async def test_who_may_not_look_sends_nothing_yet(desk: Desk) -> None:
+    """The platform has us look later; what may be there is not posted a second time meanwhile."""
+    lease = await desk.message()
+    await desk.inbox.record(lease.claimed, THREE, sending=0)
+    desk.stage.looking_fails = SendLimited(timedelta(seconds=30))
+    second = await desk.taken_over()
+    assert second.claimed.delivery is not None
+
+    result = await desk.deliver().deliver(second, second.claimed.delivery)
+
+    assert (result, desk.stage.asked) == (Deferred(delay=timedelta(seconds=30)), [])
 
 
 async def test_a_part_that_is_not_found_is_sent_again(desk: Desk) -> None:
@@ -307,7 +320,7 @@ async def test_a_long_wait_gives_the_conversation_back(desk: Desk) -> None:
 async def test_a_reply_waits_for_the_budget_before_its_first_part_too(desk: Desk) -> None:
     """The finished reply is in the ledger, so that the model is not paid twice; nothing is marked as being sent."""
     desk.budget = Budget(desk.redis, desk.scripts, ONE_A_MINUTE)
-    await desk.budget.take(HERE, group=False)
+    await desk.budget.take(HERE, group=False, asker="another")
 
     result = await desk.deliver().deliver(await desk.message(), THREE)
 

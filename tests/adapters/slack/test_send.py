@@ -223,13 +223,22 @@ async def test_a_post_that_is_not_there_is_not_found(server: SlackServer, messen
     assert await messenger.find(DIRECT, "k1") is None
 
 
+async def test_looking_too_often_says_how_long(server: SlackServer, messenger: SlackMessenger) -> None:
+    """To take it for "not there" would post a second time."""
+    server.fail("conversations.history", Fault(retry_after_s=3))
+
+    with pytest.raises(SendLimited) as caught:
+        await messenger.find(DIRECT, "k1")
+
+    assert caught.value.retry_after == timedelta(seconds=3)
+
+
 @pytest.mark.parametrize(
     "fault",
     [
         Fault(error="missing_scope"),
         Fault(status=500),
         Fault(cut="before"),
-        Fault(retry_after_s=1),
         Fault(hang="before"),
     ],
 )

@@ -253,7 +253,30 @@ async def test_a_group_that_moved_is_followed(server: TelegramServer, messenger:
     assert [sent.reply_to for sent in server.messages(SUPERGROUP.id)] == [None]
 
 
-@pytest.mark.parametrize("fault", [BLOCKED, CUT_BEFORE, SERVER_ERROR, too_many_requests(3), HANG_AFTER, GARBAGE])
+async def test_typing_too_often_says_how_long(server: TelegramServer, messenger: Messenger) -> None:
+    """It counts like a message: the answer would be refused next."""
+    server.fail_next("sendChatAction", too_many_requests(3))
+
+    with pytest.raises(SendLimited) as caught:
+        await messenger.typing(TO_ANN)
+
+    assert caught.value.retry_after == timedelta(seconds=3)
+
+
+async def test_a_private_reply_that_is_limited_names_the_persons_chat(
+    server: TelegramServer, messenger: Messenger
+) -> None:
+    """The group it was asked for in is not the one that must pause."""
+    server.say("/start", user=ANN)
+    server.fail_next("sendMessage", too_many_requests(3))
+
+    with pytest.raises(SendLimited) as caught:
+        await messenger.send(in_chat(GROUP.id, quote=1), Part(text="a receipt"), key="k", first=True, private=True)
+
+    assert caught.value.channel == str(ANN.id)
+
+
+@pytest.mark.parametrize("fault", [BLOCKED, CUT_BEFORE, SERVER_ERROR, HANG_AFTER, GARBAGE])
 async def test_typing_never_fails(server: TelegramServer, messenger: Messenger, fault: Fault) -> None:
     """The indicator is an ornament: whatever happens to it is nobody's concern."""
     server.fail_next("sendChatAction", fault)
