@@ -161,7 +161,8 @@ class SocketMode:
         if stop.is_set():
             return
         self._meter.reconnected("slack", connection.why)
-        self._cuts = 0 if connection.lived_s >= _LONG_LIVED_S else self._cuts + 1
+        is_good = connection.lived_s >= _LONG_LIVED_S or connection.why == "quiet"
+        self._cuts = 0 if is_good else self._cuts + 1
         told = _SENTENCES.get(connection.told or connection.why, f"Slack closed the socket ({connection.told})")
         self._say(told, _LEVELS.get(connection.why, logging.WARNING))
         # The first time at once: a cut connection is no reason to be away.
@@ -276,8 +277,8 @@ class _Connection:
                 await self._send(self._socket.pong(frame.data))
             elif frame.type is WSMsgType.PONG:
                 self._ponged = self.heard
-            elif frame.type is WSMsgType.TEXT and not stop.is_set():
-                await self._take_in(_envelope(frame.data), work)
+            elif not stop.is_set():
+                await self._take_in(_envelope(frame.data) if frame.type is WSMsgType.TEXT else {}, work)
 
     async def _take_in(self, envelope: dict[str, object], work: asyncio.TaskGroup) -> None:
         kind = envelope.get("type")

@@ -11,7 +11,7 @@ import asyncio
 import json
 import random
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -38,6 +38,7 @@ class Sockets:
         max_sockets: a further socket is turned away.
         greet: say hello to a new socket.
         answer_pings: as every WebSocket server does.
+        choose: the socket that an envelope goes to, of those that are open, oldest first; any, like Slack.
     """
 
     app_id: str
@@ -54,7 +55,7 @@ class Sockets:
     _transports: dict[int, asyncio.Transport] = field(default_factory=dict)
     _tickets: set[str] = field(default_factory=set)
     _waiting: dict[str, tuple[web.WebSocketResponse, asyncio.Future[Ack | None]]] = field(default_factory=dict)
-    _choice: random.Random = field(default_factory=lambda: random.Random(1))
+    choose: Callable[[list[web.WebSocketResponse]], web.WebSocketResponse] = random.choice
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def ticket(self) -> str:
@@ -155,7 +156,7 @@ class Sockets:
         while True:
             usable = [socket for socket in self.open if not socket.closed]
             if usable:
-                return self._choice.choice(usable)
+                return self.choose(usable)
             self._changed.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), 0.1)

@@ -155,6 +155,10 @@ class TelegramServer:
         """Bring updates again, whatever was confirmed."""
         self._queue.redeliver(update_ids)
 
+    def confirm(self, update_id: int) -> None:
+        """An update is taken from the queue, by whomever."""
+        self._queue.confirm(update_id)
+
     def bot_says(self, text: str, chat: Chat) -> int:
         """A message of the bot stands in a chat, as if sent long ago; returns its message id."""
         return self._methods.stand(self.join(chat), text).message_id
@@ -288,6 +292,8 @@ class TelegramServer:
             return web.Response(text="<h1>Forbidden</h1>", content_type="text/html", status=status)
         if fault.how == "hang":
             await self._hang(fault.seconds)
+        if fault.how == "trickle":
+            await self._trickle(request, fault.seconds)
         if request.transport is not None:
             request.transport.abort()
         return web.Response()
@@ -302,6 +308,15 @@ class TelegramServer:
             pass
         finally:
             self._open.discard(released)
+
+    async def _trickle(self, request: web.Request, seconds: float) -> None:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        for _ in range(int(seconds / 0.05)):
+            if request.transport is None or request.transport.is_closing():
+                return
+            await answer.write(b" ")
+            await asyncio.sleep(0.05)
 
     def _context(self, chat: Chat, user: User, reply_to: int | None, topic: int | None, date: int) -> Record:
         """What a message says about its topic and the message it replies to."""

@@ -156,7 +156,10 @@ class Methods:
 
     async def _get_webhook_info(self, _: Form) -> object:
         waiting = len(self.queue.unconfirmed)
-        return {"url": self.queue.webhook_url, "has_custom_certificate": False, "pending_update_count": waiting}
+        info: Record = {"url": self.queue.webhook_url, "has_custom_certificate": False, "pending_update_count": waiting}
+        if self.queue.webhook_error is not None:
+            info["last_error_date"], info["last_error_message"] = self.queue.webhook_error
+        return info
 
     async def _send_message(self, form: Form) -> object:
         text, entities = checked_text(form.get("text", ""), _entities(form))

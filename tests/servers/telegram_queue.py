@@ -23,6 +23,7 @@ class UpdateQueue:
         self.next_id = first_id
         self.webhook_url = ""
         self.webhook_secret = ""
+        self.webhook_error: tuple[int, str] | None = None
         self._waiting: dict[int, Record] = {}
         self._again: dict[int, Record] = {}
         self._known: dict[int, Record] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from urllib.parse import urlsplit
 
@@ -37,6 +38,10 @@ class WebhookCalls:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    def fail(self, why: str) -> None:
+        """A call failed: getWebhookInfo tells from now on."""
+        self._queue.webhook_error = (int(time.time()), why)
+
     async def _run(self) -> None:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as http:
             while True:
@@ -59,6 +64,7 @@ class WebhookCalls:
         if 200 <= status < 300:
             self._queue.confirm(number)
         else:
+            self.fail(f"Wrong response from the webhook: {status}" if status else "Connection refused")
             await asyncio.sleep(AGAIN_S)
 
 

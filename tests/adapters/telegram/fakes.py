@@ -99,12 +99,17 @@ class Running:
 
 @asynccontextmanager
 async def receiving(
-    server: TelegramServer, gate: FakeGate | None = None, *, token: str | None = None, **options: object
+    server: TelegramServer,
+    gate: FakeGate | None = None,
+    *,
+    token: str | None = None,
+    api_url: str | None = None,
+    **options: object,
 ) -> AsyncIterator[Running]:
     """Run a receiver against the server until the block ends; it must then stop by itself."""
     gate, meter, stop = gate or FakeGate(), FakeMeter(), asyncio.Event()
     waits = {"first_backoff": timedelta(milliseconds=5), "max_backoff": timedelta(milliseconds=40)}
-    async with telegram_bot(token=token or server.token, api_url=server.api_url) as bot:
+    async with telegram_bot(token=token or server.token, api_url=api_url or server.api_url) as bot:
         receiver: Receiver = TelegramReceiver(bot, gate, meter, **{**waits, **options})  # type: ignore[arg-type]
         task = asyncio.create_task(receiver.run(stop))
         try:
