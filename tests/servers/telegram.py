@@ -199,6 +199,10 @@ class TelegramServer:
         """The next calls of a method go wrong, each fault in turn, `times` over."""
         self._faults[method.lower()] += [*faults] * times
 
+    def pending(self, method: str) -> int:
+        """How many of them have not gone wrong yet."""
+        return len(self._faults[method.lower()])
+
     def limit_flood(self, limit: FloodLimit | None) -> None:
         """Enforce a limit on messages per chat, or none."""
         self._methods.flood_limit = limit
@@ -284,10 +288,12 @@ class TelegramServer:
     async def _fail(self, request: web.Request, method: str, form: dict[str, str], fault: Fault) -> web.StreamResponse:
         if fault.how == "error":
             return self._refuse(method, form, Refused(fault.status, fault.description, **fault.parameters))
-        status = {"garbage": 200, "page": fault.status}.get(fault.how, 0)
+        status = {"garbage": 200, "raw": 200, "page": fault.status}.get(fault.how, 0)
         self.calls.append(Call(method=method, parameters=form, status=status))
         if fault.how == "garbage":
             return web.Response(text='{"ok": tru', content_type="application/json")
+        if fault.how == "raw":
+            return web.Response(body=fault.body, content_type="application/json")
         if fault.how == "page":
             return web.Response(text="<h1>Forbidden</h1>", content_type="text/html", status=status)
         if fault.how == "hang":

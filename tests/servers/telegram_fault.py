@@ -12,20 +12,23 @@ class Fault:
 
     Attributes:
         how: `error`: an answer with `status`; `cut`: the connection is closed without an answer; `hang`: no answer
-            for `seconds`, then cut; `garbage`: a 200 whose body is no JSON; `page`: HTML with `status`, as of a proxy.
+            for `seconds`, then cut; `trickle`: the same, with a byte of an answer now and then; `garbage`: a 200
+            whose body is no JSON; `raw`: a 200 with `body`; `page`: HTML with `status`, as of a proxy.
         after_effect: the call takes effect before it goes wrong.
         status: HTTP status of an `error`.
         description: of an `error`.
         parameters: of an `error`.
-        seconds: of a `hang`.
+        seconds: of a `hang` or `trickle`.
+        body: of a `raw`.
     """
 
-    how: Literal["error", "cut", "hang", "garbage", "page"]
+    how: Literal["error", "cut", "hang", "trickle", "garbage", "raw", "page"]
     after_effect: bool = False
     status: int = 500
     description: str = "Internal Server Error"
     parameters: dict[str, int] = field(default_factory=dict)
     seconds: float = 60
+    body: bytes = b""
 
 
 def error(status: int, description: str, *, after_effect: bool = False, **parameters: int) -> Fault:
@@ -48,6 +51,8 @@ SERVER_ERROR_AFTER = error(502, "Bad Gateway", after_effect=True)
 """502 of a proxy after the message was sent."""
 HANG = Fault(how="hang")
 """No answer, no effect."""
+TRICKLE = Fault(how="trickle")
+"""An answer that never ends, no effect."""
 HANG_AFTER = Fault(how="hang", after_effect=True)
 """No answer, the message was sent."""
 GARBAGE = Fault(how="garbage", after_effect=True)
