@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from bot.config_tree import Config, Secrets
-from bot.config_values import is_loopback
+from bot.config_values import REDIS_ALLOWED, is_loopback
 
 VARIABLES = {
     "TELEGRAM_BOT_TOKEN": "telegram_bot_token",
@@ -35,7 +35,7 @@ _SHAPES = {
     "SLACK_BOT_TOKEN": (r"(?!xapp-)\S+", "the bot token, which begins with xoxb- (found the app token)"),
     "SLACK_APP_TOKEN": (r"(?!xox)\S+", "the app-level token, which begins with xapp- (found a bot or user token)"),
     "OPENAI_API_KEY": (_KEY, _KEY_ALLOWED),
-    "REDIS_URL": (r"(rediss?|unix)://\S+", "an address that begins with redis://, rediss:// or unix://"),
+    "REDIS_URL": (r"(rediss?(\+(sentinel|cluster))?|unix)://\S+", REDIS_ALLOWED),
 }
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -28,11 +27,13 @@ from bot.config_values import (
     one_of,
     optional,
     path,
+    redis_address,
     switch,
     variable,
     whole,
     words,
 )
+from bot.redact import passwords
 
 _SECOND, _MINUTE, _DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 
@@ -96,7 +97,7 @@ class Server(Section):
 class Redis(Section):
     """Where everything is stored. `url` may come with a password through its environment variable."""
 
-    url: Annotated[SecretStr | None, optional(address("redis", "rediss", "unix", password=True))] = None
+    url: Annotated[SecretStr | None, optional(redis_address())] = None
     data_dir: FilePath = Path("data")
 
 
@@ -158,7 +159,7 @@ class Knowledge(Section):
     bases: tuple[Base, ...] = ()
     top_k: Annotated[int, whole(1, 50)] = 5
     max_cosine_distance: Annotated[float, distance()] = 0.78
-    redis_url: Annotated[SecretStr | None, optional(address("redis", "rediss", "unix", password=True))] = None
+    redis_url: Annotated[SecretStr | None, optional(redis_address())] = None
 
 
 class Answers(Section):
@@ -306,4 +307,4 @@ class Config(BaseSettings):
         found = [*fields, *self.secrets.api_keys.values(), self.redis.url, self.knowledge.redis_url]
         values = [secret.get_secret_value() for secret in found if secret is not None]
         # Of an address only the password is secret: the rest must stay readable in errors.
-        return tuple(filter(None, (urlsplit(value).password if "://" in value else value for value in values)))
+        return tuple(secret for value in values for secret in (passwords(value) if "://" in value else (value,)))

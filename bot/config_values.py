@@ -163,20 +163,19 @@ def one_of(*choices: str, later: tuple[str, ...] = ()) -> BeforeValidator:
     return BeforeValidator(parse)
 
 
-def address(*schemes: str, slash: bool | None = None, password: bool = False) -> BeforeValidator:
+def address(*schemes: str, slash: bool | None = None) -> BeforeValidator:
     """An address of one of these schemes.
 
     Args:
         schemes: allowed ones.
         slash: end it with a slash (True), without one (False), or leave it (None).
-        password: it may carry user and password.
     """
 
     def parse(value: object) -> str:
         if not isinstance(value, str) or not _is_url(value.strip(), schemes):
             raise refusal(f"an address that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}")
         value = value.strip()
-        if has_password(value) and not password:
+        if has_password(value):
             raise refusal("an address without user and password")
         if re.search(r"/bot\d+:", value):
             raise refusal("the address alone, without /bot<token>")
@@ -185,6 +184,47 @@ def address(*schemes: str, slash: bool | None = None, password: bool = False) ->
         return value.rstrip("/") + ("/" if slash else "")
 
     return BeforeValidator(parse)
+
+
+REDIS = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
+"""Schemes of a Redis address; see `bot.store.addresses`, which reads it."""
+
+
+def redis_address() -> BeforeValidator:
+    """Where Redis is: one server, the Sentinels and the name they have for the primary, or servers of a cluster."""
+
+    def parse(value: object) -> str:
+        if not isinstance(value, str) or not is_redis_address(value.strip()):
+            raise refusal(REDIS_ALLOWED)
+        return value.strip()
+
+    return BeforeValidator(parse)
+
+
+REDIS_ALLOWED = (
+    "an address that begins with redis://, rediss:// or unix://, redis+sentinel://host:port,host:port/name, or "
+    "redis+cluster://host:port,host:port"
+)
+
+
+def is_redis_address(text: str) -> bool:
+    """It has the form of one; says nothing of the options behind its `?`."""
+    scheme, _, rest = text.partition("://")
+    if "+" not in scheme:
+        return _is_url(text, REDIS)
+    try:
+        parts = urlsplit(f"//{rest}")
+    except ValueError:
+        return False
+    credentials, at, places = parts.netloc.rpartition("@")
+    name = parts.path.strip("/")
+    plain, _, kind = scheme.partition("+")
+    is_named = bool(name) and "/" not in name if kind == "sentinel" else not name
+    return (
+        scheme in REDIS
+        and is_named
+        and all(_is_url(f"{plain}://{credentials}{at}{place}", REDIS) for place in places.split(","))
+    )
 
 
 def _is_url(text: str, schemes: tuple[str, ...]) -> bool:

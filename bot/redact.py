@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
 HIDDEN = "[hidden]"
 
@@ -34,6 +34,13 @@ def looks_secret(text: str) -> bool:
 def has_password(url: str) -> bool:
     """The URL carries a user or a password."""
     return _PASSWORD.search(url) is not None
+
+
+def passwords(url: str) -> tuple[str, ...]:
+    """Those of an address: before its `@`, and in options behind its `?` (`password`, `sentinel_password`)."""
+    parts = urlsplit(url)
+    options = (value for name, value in parse_qsl(parts.query) if name.endswith("password"))
+    return tuple(filter(None, (parts.password, *options)))
 
 
 class Redactor:

@@ -12,6 +12,8 @@ Errors of the library end here as well: every act on Redis stands in `with trans
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
@@ -19,10 +21,10 @@ from types import TracebackType
 from redis.asyncio import BlockingConnectionPool, Redis, Sentinel, SSLConnection
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import SentinelConnectionPool
+from redis.asyncio.sentinel import MasterNotFoundError, SentinelConnectionPool, SentinelManagedConnection
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisClusterException, RedisError
+from redis.exceptions import ReadOnlyError, RedisClusterException, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
 
@@ -122,7 +124,8 @@ def _client(url: str, limits: _Limits) -> Client:
         "retry": Retry(
             ExponentialWithJitterBackoff(cap=0.5, base=0.05),
             limits.retries,
-            (RedisConnectionError, RedisTimeoutError),
+            # A server that became a replica keeps its connections; behind the same address there is a primary by now.
+            (RedisConnectionError, RedisTimeoutError, ReadOnlyError),
         ),
         # A command of Redis Enterprise alone; elsewhere it costs a refused command per connection.
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),
@@ -147,17 +150,44 @@ def _pool(options: dict[str, object]) -> BlockingConnectionPool:
     return pool
 
 
+class _PrimaryConnection(SentinelManagedConnection):
+    """Asks the Sentinels anew whenever it opens; the library does so for a command's first attempt alone."""
+
+    async def send_packed_command(self, command: bytes | str | Iterable[bytes], check_health: bool = True) -> None:
+        if not self.is_connected:
+            await self._connect_retry()  # type: ignore[no-untyped-call]
+        await super().send_packed_command(command, check_health)
+
+
+class _EncryptedPrimaryConnection(_PrimaryConnection, SSLConnection):
+    """The same with TLS."""
+
+
 class _SentinelPool(SentinelConnectionPool, BlockingConnectionPool):
     """Asks the Sentinels for the primary before each connection it opens, and lets commands queue when all are busy."""
+
+    async def disconnect(self, inuse_connections: bool = True) -> None:
+        """Close the connections; all of them: those to the Sentinels, too, which the library leaves open."""
+        await super().disconnect(inuse_connections)
+        if inuse_connections:
+            await self.sentinel_manager.aclose()
 
 
 def _sentinel_pool(address: Address, options: dict[str, object]) -> _SentinelPool:
     encrypted = options.pop("connection_class", None) is SSLConnection
-    kept = {name: value for name, value in options.items() if name.startswith(("socket_", "ssl_"))}
-    # A Sentinel that is silent is passed over for the next one, not asked again.
-    sentinel_options = {**kept, **address.sentinel_options, "ssl": encrypted, "retry": Retry(NoBackoff(), 0)}
+    sentinel_options = {
+        **{name: value for name, value in options.items() if name.startswith("ssl_")},
+        **address.sentinel_options,
+        "ssl": encrypted,
+        # A Sentinel answers at once. One that is silent is passed over for the next one, not asked again.
+        "socket_timeout": options["socket_connect_timeout"],
+        "socket_connect_timeout": options["socket_connect_timeout"],
+        "retry": Retry(NoBackoff(), 0),
+        "maint_notifications_config": options["maint_notifications_config"],
+    }
     sentinels = Sentinel(address.hosts, sentinel_kwargs=sentinel_options)  # type: ignore[no-untyped-call]
-    pool = _SentinelPool(address.name, sentinels, ssl=encrypted, **options)  # type: ignore[no-untyped-call]
+    options["connection_class"] = _EncryptedPrimaryConnection if encrypted else _PrimaryConnection
+    pool = _SentinelPool(address.name, sentinels, **options)  # type: ignore[no-untyped-call]
     pool.connection_class(**pool.connection_kwargs)
     return pool
 
@@ -175,6 +205,10 @@ def _cluster(address: Address, options: dict[str, object]) -> Cluster:
         reinitialize_steps=0,
         **options,
     )
+
+
+failures: Counter[str] = Counter()
+"""How often Redis failed in this process, by the class of the error; for the metrics."""
 
 
 class _Translation:
@@ -201,7 +235,8 @@ class _Translation:
         if cancelled and not isinstance(error, asyncio.CancelledError):
             raise asyncio.CancelledError
         if isinstance(error, (RedisError, RedisClusterException, OSError)):
-            raise StoreUnavailable(f"{self._act}: {_reason(error)}") from error
+            failures[type(error).__name__] += 1
+            raise StoreUnavailable(f"{self._act}: {reason(error)}") from error
 
 
 def translated(act: str) -> _Translation:
@@ -216,9 +251,12 @@ def translated(act: str) -> _Translation:
     return _Translation(act)
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """The class, and for a lost connection where to; what the server answered may quote a person's words."""
     name = type(error).__name__
+    if isinstance(error, MasterNotFoundError):
+        # Behind its first words the library prints its own objects.
+        return f"{name}: {str(error).partition(' : ')[0]}"
     if isinstance(error, (RedisConnectionError, RedisTimeoutError, OSError)) and str(error):
         return f"{name}: {error}"
     return name

@@ -1,10 +1,11 @@
 """Redis Cluster by its library, and what our commands need of it beyond what that does by itself.
 
 All keys of one act carry one hash tag, so a script goes by its key to the server that has its slot, in one round trip
-as on a single Redis. Three things need more:
+as on a single Redis. Four things need more:
 
 - FT.* goes by the name of the index. Redis 8 searches the whole cluster whomever one asks; a RediSearch without that
   keeps an index on the server that has the slot of its name. That server is right for both, the library asks any.
+- Pub/sub goes to one server at random: see `subscriber`.
 - WAIT and WAITAOF speak of the connection they come on: see `on_one_connection`.
 - What names neither key nor index goes `beside` a key.
 """
@@ -16,6 +17,7 @@ from typing import cast
 
 from redis._parsers.commands import CommandPolicies
 from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.client import PubSub
 from redis.asyncio.cluster import ClusterNode, PipelineCommand
 from redis.commands.policies import AsyncStaticPolicyResolver
 from redis.exceptions import (
@@ -92,6 +94,21 @@ def beside(client: Client, key: str) -> dict[str, ClusterNode | None]:
         SlotNotCoveredError: no server has it, or nothing was sent yet by this client.
     """
     return {"target_nodes": client.get_node_from_key(key)} if isinstance(client, RedisCluster) else {}
+
+
+async def subscriber(client: Client) -> PubSub:
+    """For pub/sub; to be used in an `async with`. In a cluster at any server that answers: all of them hear all.
+
+    Raises:
+        RedisError, RedisClusterException: that one does not answer; the next time it is another one.
+    """
+    if not isinstance(client, RedisCluster):
+        return client.pubsub()
+    await client.initialize()
+    node = client.get_random_node()
+    # Of a subscription that fails the library learns nothing; by this it learns to read anew who is there.
+    await client.ping(target_nodes=node)
+    return client.pubsub(node=node)
 
 
 async def on_one_connection(client: Client, key: str, commands: Sequence[Sequence[Word]]) -> list[object]:

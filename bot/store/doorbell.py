@@ -10,11 +10,10 @@ from datetime import timedelta
 from bot.errors import StoreUnavailable
 from bot.store import keys
 from bot.store.client import translated
-from bot.store.cluster import Client
+from bot.store.cluster import Client, subscriber
+from bot.store.listening import next_message
 
 RECONNECT = timedelta(seconds=1)
-LISTEN = timedelta(seconds=30)
-"""Longest wait for one ring; the blocking client's timeout must be longer."""
 
 log = logging.getLogger(__name__)
 
@@ -54,13 +53,13 @@ class RedisDoorbell:
                 await asyncio.sleep(RECONNECT.total_seconds())
 
     async def _listen(self) -> None:
-        async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
-            # Each act in a block of its own: `translated` notices at its end if a cancellation got lost in it.
+        # Each act in a block of its own: `translated` notices at its end if a cancellation got lost in it.
+        with translated("doorbell"):
+            listening = await subscriber(self._redis)
+        async with listening as pubsub:
             with translated("doorbell"):
                 await pubsub.subscribe(keys.doorbell())
-            self._rung.set()
             while True:
-                with translated("doorbell"):
-                    message = await pubsub.get_message(timeout=LISTEN.total_seconds())
-                if message is not None:
+                # That we are subscribed, at first or again, comes as a message too: rings may have been missed.
+                if await next_message(pubsub, "doorbell") is not None:
                     self._rung.set()

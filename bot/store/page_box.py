@@ -22,7 +22,8 @@ from bot.errors import StoreUnavailable
 from bot.message import SentId
 from bot.store import keys
 from bot.store.client import translated
-from bot.store.cluster import Client
+from bot.store.cluster import Client, subscriber
+from bot.store.listening import next_message
 from bot.store.scripts import Scripts, milliseconds
 
 MOST = 200
@@ -33,8 +34,6 @@ POLL = timedelta(seconds=5)
 POLL_UNHEARD = timedelta(milliseconds=250)
 """The same while no ring can be heard."""
 RECONNECT = timedelta(seconds=1)
-LISTEN = timedelta(seconds=30)
-"""Longest wait for one ring; the blocking client's timeout must be longer."""
 
 _RING = keys.page_box("*")
 """Pub/sub channel that names the box with a new message; channels and keys do not meet. Not a pattern: an ACL that
@@ -128,13 +127,14 @@ class RedisPageBox:
 
     async def _listen(self) -> None:
         try:
-            async with self._listener.pubsub() as pubsub:
-                # Each act in a block of its own: `translated` notices at its end if a cancellation got lost in it.
+            # Each act in a block of its own: `translated` notices at its end if a cancellation got lost in it.
+            with translated("page_box.listen"):
+                listening = await subscriber(self._listener)
+            async with listening as pubsub:
                 with translated("page_box.listen"):
                     await pubsub.subscribe(_RING)
                 while True:
-                    with translated("page_box.listen"):
-                        message = await pubsub.get_message(timeout=LISTEN.total_seconds())
+                    message = await next_message(pubsub, "page_box.listen")
                     if message is not None:
                         self._heard(message)
         finally:

@@ -20,12 +20,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
 
+from redis.asyncio import RedisCluster
+from redis.crc import REDIS_CLUSTER_HASH_SLOTS
 from redis.exceptions import (
     AuthenticationError,
     AuthorizationError,
     BusyLoadingError,
     NoPermissionError,
     ReadOnlyError,
+    RedisClusterException,
     RedisError,
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -34,7 +37,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from bot.errors import StartError
 from bot.store import keys
 from bot.store.addresses import redacted
-from bot.store.cluster import Client
+from bot.store.client import reason
+from bot.store.cluster import Client, beside, subscriber
 from bot.store.scripts import Durability, milliseconds, source
 
 REQUIRED_VERSION = (8, 0)
@@ -59,16 +63,18 @@ class ServerFacts:
         maxmemory_bytes: 0 if there is no limit; at the limit writes are refused and the platforms keep the messages.
         persistent: it writes an append-only file; without, what was accepted is lost when the server is.
         replicas: second servers connected to it.
+        primaries: servers over which the slots are spread; of several, the other facts are those of the weakest.
     """
 
     version: str
     maxmemory_bytes: int
     persistent: bool
     replicas: int
+    primaries: int = 1
 
 
 async def probe(redis: Client, *, url: str, loading_wait: timedelta = LOADING_WAIT) -> ServerFacts:
-    """Check that the server can do all that we need; about ten round trips.
+    """Check that the server can do all that we need; about ten round trips for each primary.
 
     Args:
         redis: from `bot.store.client.connect`.
@@ -80,12 +86,33 @@ async def probe(redis: Client, *, url: str, loading_wait: timedelta = LOADING_WA
     """
     place = redacted(url)
     await _reach(redis, place, loading_wait)
+    if not isinstance(redis, RedisCluster):
+        return await _probe_primary(redis, keys.kb(f"probe-{secrets.token_hex(8)}"), place)
+    await _check_slots(redis, place)
+    # A key for each primary, which leads there.
+    scratches: dict[str, str] = {}
+    while len(scratches) < len(redis.get_primaries()):
+        scratch = keys.kb(f"probe-{secrets.token_hex(8)}")
+        scratches[_name_of(redis, scratch)] = scratch
+    found = [await _probe_primary(redis, scratch, f"{place} ({name})") for name, scratch in scratches.items()]
+    return ServerFacts(
+        version=min((one.version for one in found), key=_numbers),
+        maxmemory_bytes=min((one.maxmemory_bytes for one in found if one.maxmemory_bytes), default=0),
+        persistent=all(one.persistent for one in found),
+        replicas=min(one.replicas for one in found),
+        primaries=len(found),
+    )
+
+
+async def _probe_primary(redis: Client, scratch: str, place: str) -> ServerFacts:
+    """Check the server that has the scratch key."""
     with _telling("INFO", place):
-        facts = cast("dict[str, object]", await redis.info("server", "memory", "persistence", "replication", "cluster"))
+        sections = ("server", "memory", "persistence", "replication", "cluster")
+        said = await redis.info(*sections, **beside(redis, scratch))  # type: ignore[arg-type]  # of a cluster alone
+    facts = cast("dict[str, object]", said)
     _check_version(facts, place)
-    _check_role(facts, place)
+    _check_role(facts, place, in_cluster=isinstance(redis, RedisCluster))
     _check_eviction(facts, place)
-    scratch = keys.kb(f"probe-{secrets.token_hex(8)}")
     with _telling("EVAL", place):
         await _send(redis, "EVAL", source("probe"), 1, scratch, milliseconds(SCRATCH_TTL))
     await _check_pubsub(redis, scratch, place)
@@ -99,6 +126,22 @@ async def probe(redis: Client, *, url: str, loading_wait: timedelta = LOADING_WA
     if not found.persistent:
         log.warning("Redis at %s writes no append-only file: messages it holds are lost when it stops", place)
     return found
+
+
+async def _check_slots(redis: RedisCluster, place: str) -> None:
+    """Every slot has a server that answers, as any of them sees it."""
+    with _telling("CLUSTER INFO", place):
+        said = await redis.cluster_info()
+    if said.get("cluster_slots_ok") != str(REDIS_CLUSTER_HASH_SLOTS):
+        raise StartError(
+            f"The cluster at {place} is not whole: {said.get('cluster_slots_ok')} of {REDIS_CLUSTER_HASH_SLOTS} slots "
+            f"have a server that answers. Look at CLUSTER SHARDS, and start the bot again when all have one"
+        )
+
+
+def _name_of(redis: RedisCluster, key: str) -> str:
+    node = redis.get_node_from_key(key)
+    return node.name if node is not None else ""
 
 
 def check_durability(facts: ServerFacts, durability: Durability, place: str) -> None:
@@ -145,7 +188,7 @@ def _telling(command: str, place: str) -> Iterator[None]:
     """Turn a failure of `command` into words; a server that is loading passes through."""
     try:
         yield
-    except (RedisError, OSError) as error:
+    except (RedisError, RedisClusterException, OSError) as error:
         cause = _told_by_server(error)
         if isinstance(cause, BusyLoadingError):
             raise cause from None
@@ -153,8 +196,10 @@ def _telling(command: str, place: str) -> Iterator[None]:
 
 
 def _told_by_server(error: Exception) -> Exception:
-    """What the server said: on Unix sockets the library wraps a refused handshake as a lost connection."""
-    while type(error) is RedisConnectionError and isinstance(error.__cause__, RedisError):
+    """What the server said: the library wraps a refused handshake as a lost connection or an unreachable cluster."""
+    while type(error) in (RedisConnectionError, RedisClusterException) and isinstance(
+        error.__cause__, (RedisError, RedisClusterException, OSError)
+    ):
         error = error.__cause__
     return error
 
@@ -167,7 +212,11 @@ def _verdict(error: Exception, command: str) -> str:
             "(redis://user:password@host:port, special characters %-encoded)"
         )
     if isinstance(error, (RedisConnectionError, RedisTimeoutError, OSError)):
-        return f"cannot be reached ({type(error).__name__}: {text}): start it, or correct REDIS_URL"
+        return f"cannot be reached ({reason(error)}): start it, or correct REDIS_URL"
+    if isinstance(error, RedisClusterException) and "not enabled" in text:
+        return "is not part of a cluster: set REDIS_URL to redis://host:port"
+    if "unknown command" in text.lower() and "sentinel" in text.lower():
+        return "is no Sentinel: set REDIS_URL to redis://host:port, or to the Sentinels' own addresses"
     if isinstance(error, ReadOnlyError):
         return "is a read-only replica: set REDIS_URL to its primary"
     if isinstance(error, NoPermissionError) or "no permissions" in text.lower():
@@ -187,21 +236,24 @@ def _verdict(error: Exception, command: str) -> str:
 
 def _check_version(facts: dict[str, object], place: str) -> None:
     text = str(facts.get("redis_version", "0"))
-    numbers = tuple(int(number) for number in re.findall(r"\d+", text)[:2])
     name = str(facts.get("server_name", "redis"))
-    if numbers < REQUIRED_VERSION:
+    if _numbers(text) < REQUIRED_VERSION:
         found = f"Redis {text}" if name == "redis" else f"{name} (compatible with Redis {text})"
         raise StartError(f"{place} is {found}; needed is Redis {_REQUIRED} or newer, for one the image redis:8")
 
 
-def _check_role(facts: dict[str, object], place: str) -> None:
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+
+
+def _check_role(facts: dict[str, object], place: str, *, in_cluster: bool) -> None:
     if facts.get("role") == "slave":
         raise StartError(
             f"Redis at {place} is a replica of {facts.get('master_host')}:{facts.get('master_port')}: "
             f"set REDIS_URL to its primary"
         )
-    if str(facts.get("cluster_enabled", 0)) == "1":
-        raise StartError(f"Redis at {place} is part of a cluster, which is not available yet: use a single Redis")
+    if str(facts.get("cluster_enabled", 0)) == "1" and not in_cluster:
+        raise StartError(f"Redis at {place} is part of a cluster: set REDIS_URL to redis+cluster://host:port,host:port")
 
 
 def _check_eviction(facts: dict[str, object], place: str) -> None:
@@ -215,7 +267,7 @@ def _check_eviction(facts: dict[str, object], place: str) -> None:
 
 async def _check_pubsub(redis: Client, scratch: str, place: str) -> None:
     with _telling("SUBSCRIBE", place):
-        async with redis.pubsub() as pubsub:
+        async with await subscriber(redis) as pubsub:
             await pubsub.subscribe(scratch)
             await pubsub.get_message(timeout=SEARCH_WAIT.total_seconds())
 

@@ -145,6 +145,8 @@ async def test_cancellation_and_our_own_errors_pass_through() -> None:
         ("redis://:hun@ter2/x#y@localhost", "redis://:***@localhost"),
         ("unix:///run/redis.sock?db=1&password=hunter2", "unix:///run/redis.sock?db=1&password=***"),
         ("unix:///run/redis.sock?password=hun&ter2@x", "unix:///run/redis.sock?password=***"),
+        ("redis+cluster://app:hunter2@a:1,b:2", "redis+cluster://app:***@a:1,b:2"),
+        ("redis+sentinel://a:1,b/n?sentinel_password=hunter2", "redis+sentinel://a:1,b/n?sentinel_password=***"),
         ("hunter2", "***"),
     ],
 )
@@ -155,7 +157,20 @@ def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://:hunter2@localhost", "redis://:hunter2#x@localhost", "redis://:hunter2@localhost?colour=red", "hunter2"],
+    [
+        "http://:hunter2@localhost",
+        "redis://:hunter2#x@localhost",
+        "redis://:hunter2@localhost?colour=red",
+        "hunter2",
+        "redis+sentinel://:hunter2@a:1,b:2",
+        "redis+sentinel://:hunter2@a:x/name",
+        "redis+sentinel://:hunter2@a,b/name?colour=red",
+        "redis+cluster://:hunter2@a:1,,b:2",
+        "redis+cluster://:hunter2@a:1/name",
+        "redis+cluster://:hunter2@a:1?db=1",
+        "redis+cluster://:hunter2@a:1?colour=red",
+        "redis+ring://:hunter2@a:1",
+    ],
 )
 def test_a_bad_url_is_a_configuration_error_without_the_password(url: str) -> None:
     """A scheme, port or option that cannot be is told before any network is touched."""
