@@ -60,6 +60,7 @@ from bot.steps.rewrite import Rewrite
 from bot.steps.screen import Screen
 from bot.steps.similar import Similar
 from bot.store import keys
+from bot.store.client import failures
 from bot.stores import Stores, keep_server, open_stores
 from bot.texts import Texts
 from bot.worker import Worker
@@ -154,7 +155,7 @@ async def serve(config: Config, stop: asyncio.Event, announce: Callable[[str], N
     """
     texts = Texts.load()
     async with open_stores(config, join=False, searched=role != "gateway") as stores, AsyncExitStack() as stack:
-        meter = PrometheusMeter(lambda: queue_state(stores), lambda: platforms.receivers)
+        meter = PrometheusMeter(lambda: queue_state(stores), lambda: platforms.receivers, failures)
         stop_http = asyncio.Event()
         gate = ClosingGate(stores.inbox, stop)
         platforms = await open_platforms(config, stores, gate, texts, meter, stack, stop_http)
@@ -299,9 +300,10 @@ async def readiness(stores: Stores, platforms: Platforms, documents: Documents |
     if documents is not None and not documents.done:
         reasons.append("knowledge: the documents are being read")
     try:
-        await stores.inbox.queue()
-    except StoreUnavailable:
-        reasons.append("redis: not reachable")
+        await stores.inbox.check()
+    except StoreUnavailable as error:
+        # The kind alone: what it says of addresses is for the log.
+        reasons.append(f"redis: nothing can be stored ({type(error.__cause__ or error).__name__})")
     return reasons
 
 

@@ -28,7 +28,7 @@ LAST_RETRY = timedelta(seconds=60)
 AFTER_UNKNOWN = timedelta(seconds=15)
 """Wait before a part whose sending may have succeeded is sent again; four times as long each time. A platform that is
 away for five minutes costs no answer, and three copies at the most can come of it."""
-STORE_AGAIN = timedelta(milliseconds=500)
+STORE_AGAIN = timedelta(seconds=1)
 """Between two tries to write down what has happened."""
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class Deliver:
         Cancelling in the middle of a send leaves it unknown whether the person has that part.
 
         Raises:
-            StoreUnavailable: before a send; the turn is given back or taken over, and goes on from the ledger.
+            StoreUnavailable: once the ledger has the reply; the turn is given back and goes on from there.
         """
         try:
             return await self._send_parts(lease, delivery)
@@ -134,21 +134,21 @@ class Deliver:
         return Delivered(last=just_sent[1] if just_sent is not None else None)
 
     async def _take(self, incoming: Incoming, delivery: Delivery, index: int) -> timedelta:
-        """A send for a part, or how long until its turn in the line comes."""
+        """A send for a part, or how long until its turn in the line comes; it is written down before what was sent."""
         to = incoming.reply_to
-        return await self._outbound.take(
-            incoming.conversation,
-            group=not to.private,
-            asker=part_key(incoming, index),
-            person=to.user if delivery.private and not to.private else "",
+        return await insist(
+            lambda: self._outbound.take(
+                incoming.conversation,
+                group=not to.private,
+                asker=part_key(incoming, index),
+                person=to.user if delivery.private and not to.private else "",
+            )
         )
 
     async def _record(
         self, lease: Lease, delivery: Delivery | None, sent: tuple[int, SentId] | None, sending: int | None
     ) -> bool:
-        """Write to the ledger. What was sent is written whatever it takes, for it cannot be found out again."""
-        if sent is None:
-            return await self._inbox.record(lease.claimed, delivery, sending=sending)
+        """Write to the ledger, whatever it takes: a reply is paid for, and what was sent cannot be found out."""
         return await insist(lambda: self._inbox.record(lease.claimed, delivery, sent=sent, sending=sending))
 
     async def _holds(self, lease: Lease) -> bool:

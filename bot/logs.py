@@ -10,6 +10,7 @@ could tell them apart.
 from __future__ import annotations
 
 import logging
+import math
 import sys
 import threading
 from collections.abc import Iterable
@@ -19,6 +20,7 @@ from typing import Literal, TextIO
 import structlog
 from structlog.typing import Processor
 
+from bot.errors import StoreUnavailable
 from bot.redact import Redactor
 
 QUIET: dict[str, int] = {
@@ -40,6 +42,9 @@ QUIET: dict[str, int] = {
     "telegram.request": logging.CRITICAL,
 }
 """Other people's loggers, and the lowest level that they may log at."""
+OUTAGE_LINES = 3
+OUTAGE_PERIOD_S = 10.0
+"""Of each kind of line about Redis being away, so many are written in so long."""
 
 
 def configure(
@@ -59,6 +64,7 @@ def configure(
     """
     stream = stream or sys.stderr
     handler = _Handler(stream)
+    handler.addFilter(_Outages())
     handler.setFormatter(_formatter(form, Redactor(secrets), colours=stream.isatty()))
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -122,6 +128,32 @@ class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line, or several with a traceback on the console."""
         return self._redact(super().format(record))
+
+
+class _Outages(logging.Filter):
+    """What everybody says while Redis is away is said some times and then counted.
+
+    These are the lines that carry a `StoreUnavailable`: of each kind so many in a period, and with the next one
+    how many were left out.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, object], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a line is written."""
+        if not isinstance(record.args, tuple) or not any(isinstance(one, StoreUnavailable) for one in record.args):
+            return True
+        kind = (record.name, record.msg)
+        began, lines = self._said.get(kind, (-math.inf, 0))
+        if record.created - began < OUTAGE_PERIOD_S:
+            self._said[kind] = began, lines + 1
+            return lines < OUTAGE_LINES
+        self._said[kind] = record.created, 1
+        if lines > OUTAGE_LINES:
+            record.msg = f"{record.msg} (and {lines - OUTAGE_LINES} lines like this before)"
+        return True
 
 
 class _Handler(logging.StreamHandler[TextIO]):

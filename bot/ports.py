@@ -123,6 +123,13 @@ class Inbox(Protocol):
     async def claim(self, token: str) -> Claimed | None:
         """Lease the earliest due conversation; None if nothing is due."""
 
+    async def check(self) -> None:
+        """Return if messages can be stored now.
+
+        Raises:
+            StoreUnavailable: they cannot.
+        """
+
     def idle(self) -> timedelta | None:
         """How long until a conversation falls due, as the last claim saw it; None: nothing waits."""
 
@@ -377,7 +384,9 @@ class Meter(Protocol):
     """Counters and timings; never blocks, never raises."""
 
     def received(self, platform: Platform, accepted: str) -> None:
-        """A platform's event was handed in (an `Accepted`), passed over (`ignored`) or unreadable (`malformed`)."""
+        """A platform's event was handed in (an `Accepted`), passed over (`ignored`), unreadable (`malformed`), without
+        the platform's secret or signature (`unproven`), or not to be stored (`unstored`): the platform brings it again.
+        """
 
     def settled(self, platform: Platform, outcome: str, seconds: float) -> None:
         """A message ended, so long after its arrival; `outcome` is an `Outcome` or `undeliverable`."""

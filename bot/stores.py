@@ -27,11 +27,12 @@ from bot.store.bases import KnowledgeBases
 from bot.store.client import connect, connect_blocking
 from bot.store.cluster import Client
 from bot.store.dead import DeadLetters
-from bot.store.doorbell import LISTEN, RedisDoorbell
+from bot.store.doorbell import RedisDoorbell
 from bot.store.embedded import EmbeddedRedis, embedded
 from bot.store.forgetting import RedisForgetting
 from bot.store.inbox import RedisInbox, fix_partitions
 from bot.store.limiter import RedisLimiter
+from bot.store.listening import LISTEN
 from bot.store.outbound import Bucket, Buckets, RedisOutbound
 from bot.store.page_box import RedisPageBox
 from bot.store.passages import Passages

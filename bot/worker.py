@@ -13,6 +13,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -35,6 +36,8 @@ MAX_CRASHES = 10
 POLL = timedelta(seconds=1)
 """Longest sleep while nothing is due: what a missed ring of the doorbell costs."""
 STORE_AWAY = timedelta(seconds=1)
+OTHERS_FIRST = timedelta(seconds=2)
+"""After Redis was away so long that leases ran out: who holds a turn prolongs it before others take it over."""
 SENDS_END = timedelta(seconds=12)
 """How long replies that are going out may take when we stop: one send with its deadline, and settling."""
 PATIENCE = timedelta(minutes=2)
@@ -157,6 +160,7 @@ class Worker:
 
     async def _claim_until(self, stop: asyncio.Event) -> None:
         token = uuid.uuid4().hex
+        away_since: float | None = None
         while True:
             await self._room.acquire()
             if stop.is_set():
@@ -164,12 +168,16 @@ class Worker:
             self._doorbell.clear()
             asked_at = time.monotonic()
             try:
+                if away_since is not None:
+                    await self._come_back(away_since, stop)
+                    away_since, asked_at = None, time.monotonic()
                 claimed = await self._inbox.claim(token)
             except StoreUnavailable as error:
                 # The same token again: if the claim was made, it is returned.
                 self._room.release()
+                away_since = away_since or asked_at
                 log.warning("no message could be claimed: %s", error)
-                await self._doorbell.wait(STORE_AWAY)
+                await self._pause(STORE_AWAY, stop)
                 continue
             if claimed is None:
                 self._room.release()
@@ -180,6 +188,24 @@ class Worker:
             idle = self._inbox.idle()
             if idle != timedelta(0):
                 await self._doorbell.wait(POLL if idle is None else min(POLL, idle))
+
+    async def _come_back(self, away_since: float, stop: asyncio.Event) -> None:
+        """Prolong what we hold before anything is claimed: an answer that waits to be written down is paid for.
+
+        Raises:
+            StoreUnavailable: Redis is still away.
+        """
+        await self._inbox.check()
+        await self._renew()
+        # Until then the leases of all processes hold: they are renewed each third of their life.
+        if time.monotonic() - away_since > self._lease.total_seconds() / 2:
+            log.info("Redis is back; turns in flight go on")
+            await self._pause(OTHERS_FIRST, stop)
+
+    async def _pause(self, longest: timedelta, stop: asyncio.Event) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(longest.total_seconds()):
+                await stop.wait()
 
     def _begin(self, lease: Lease) -> None:
         token = lease.claimed.token
@@ -331,20 +357,22 @@ class Worker:
     async def _renew_leases(self) -> None:
         while True:
             await asyncio.sleep(self._lease.total_seconds() / 3)
-            leases = list(self._leases.values())
-            if not leases:
-                continue
-            asked_at = time.monotonic()
             try:
-                held = await self._inbox.renew([lease.claimed for lease in leases])
+                await self._renew()
             except StoreUnavailable as error:
                 log.warning("leases were not renewed: %s", error)
-                continue
-            for lease in leases:
-                if lease.claimed.token in held:
-                    lease.prolong(asked_at=asked_at)
-                else:
-                    lease.lose()
+
+    async def _renew(self) -> None:
+        leases = list(self._leases.values())
+        if not leases:
+            return
+        asked_at = time.monotonic()
+        held = await self._inbox.renew([lease.claimed for lease in leases])
+        for lease in leases:
+            if lease.claimed.token in held:
+                lease.prolong(asked_at=asked_at)
+            else:
+                lease.lose()
 
 
 def turn_id(message: MessageId) -> str:

@@ -145,10 +145,12 @@ class Intake:
 
     async def _put(self, incoming: Incoming) -> int:
         try:
-            async with self._order.of(incoming.conversation.place), asyncio.timeout(_PUT_S):
+            # The wait for those before it counts: behind a Redis that hangs the line must not grow.
+            async with asyncio.timeout(_PUT_S), self._order.of(incoming.conversation.place):
                 accepted = await self._gate.put(incoming)
         except (StoreUnavailable, TimeoutError) as error:
-            _log.warning("slack: %s was not stored and not acknowledged: %s", incoming.id, str(error) or "too slow")
+            self._meter.received("slack", "unstored")
+            _log.warning("slack: %s was not stored and not acknowledged: %s", incoming.id, _away(error))
             return _NOT_STORED
         self._meter.received("slack", accepted)
         return _OK
@@ -178,6 +180,10 @@ class _StoreBeforeAck(AsyncMiddleware):
     ) -> BoltResponse:
         """An error goes on to Bolt, which logs it and answers 500: no acknowledgement, Slack brings the event again."""
         return BoltResponse(status=await self._answer(req.body), body="")
+
+
+def _away(error: Exception) -> StoreUnavailable:
+    return error if isinstance(error, StoreUnavailable) else StoreUnavailable("too slow")
 
 
 def _request(body: object) -> AsyncBoltRequest | None:

@@ -165,7 +165,9 @@ class TelegramWebhook(TelegramReceiver):
             async with asyncio.timeout(_PUT_S):
                 accepted = await self._gate.put(incoming)
         except (StoreUnavailable, TimeoutError) as error:
-            log.warning("telegram: %s was not stored and not acknowledged: %s", incoming.id, str(error) or "too slow")
+            away = error if isinstance(error, StoreUnavailable) else StoreUnavailable("too slow")
+            self._meter.received("telegram", "unstored")
+            log.warning("telegram: %s was not stored and not acknowledged: %s", incoming.id, away)
             return 503
         self._meter.received("telegram", accepted)
         return 200

@@ -103,6 +103,7 @@ class _Chat:
         self._meter.received("web", accepted)
         response = JSONResponse({"accepted": accepted}, status_code=202)
         keep(response, session, request)
+            self._meter.received("web", "unstored")
         return response
 
     async def events(self, request: Request) -> Response:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, get_args
@@ -25,6 +25,8 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from bot.errors import StoreUnavailable
 from bot.message import Platform
@@ -44,7 +46,7 @@ MAX_NAMES = 32
 """Names of steps and limiter rules come from our own code: a dozen. More than this is a mistake."""
 
 PLATFORMS = frozenset(get_args(Platform))
-ACCEPTED = frozenset(get_args(Accepted)) | {"ignored", "malformed", "unstored"}
+ACCEPTED = frozenset(get_args(Accepted)) | {"ignored", "malformed", "unproven", "unstored"}
 RECONNECTS = frozenset(get_args(Reconnect))
 OUTCOMES = frozenset(get_args(Outcome)) | {"undeliverable"}
 
@@ -80,6 +82,19 @@ def _among(value: str, known: frozenset[str]) -> str:
     return value if value in known else "other"
 
 
+class _Failures(Collector):
+    """Counts that are kept where they happen."""
+
+    def __init__(self, counts: Mapping[str, int]) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterable[Metric]:
+        family = CounterMetricFamily("frontdesk_store_failures", "Failures of Redis, by kind", labels=["error"])
+        for error, count in list(self._counts.items()):
+            family.add_metric([error], count)
+        yield family
+
+
 class PrometheusMeter:
     """Implements `bot.ports.Meter`.
 
@@ -89,12 +104,14 @@ class PrometheusMeter:
         queue: tells what waits; asked at each scrape. It may raise StoreUnavailable: the gauges are then NaN,
             which no alert takes for an empty queue.
         receivers: tells which platforms this process receives from; asked at each scrape.
+        failures: of Redis so far, by kind; read at each scrape.
     """
 
     def __init__(
         self,
         queue: Callable[[], Awaitable[QueueState]] | None = None,
         receivers: Callable[[], Mapping[Platform, Receiver]] = dict,
+        failures: Mapping[str, int] | None = None,
     ) -> None:
         # A `_created` series beside each counter doubles the page and tells nothing; the switch is the library's own
         # and process-wide, and we are its only user.
@@ -105,6 +122,7 @@ class PrometheusMeter:
         self._steps = _Names()
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
+        self.registry.register(_Failures({} if failures is None else failures))
         self._define_messages()
         self._define_platforms()
         self._define_work()

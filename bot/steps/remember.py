@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+
 from bot.answers import Answers
-from bot.turn import Turn
+from bot.errors import StoreUnavailable
+from bot.turn import AnswerKey, StoredAnswer, Turn
+
+log = logging.getLogger(__name__)
 
 
 class Remember:
@@ -18,19 +23,26 @@ class Remember:
         self._answers = answers
 
     async def __call__(self, turn: Turn) -> Turn:
-        """The turn ended with its draft.
-
-        Raises:
-            StoreUnavailable: the answer store did not answer; the turn is tried again.
-        """
+        """The turn ended with its draft, which is not given up because nobody else can be given it."""
         if turn.draft is None:
             return turn
-        key, me = turn.question_key, turn.incoming.id
-        if key is None:
-            return turn.answered(turn.draft, turn.outcome, None)
+        key = turn.question_key
+        stored = False
+        if key is not None:
+            try:
+                stored = await self._share(turn, turn.draft, key)
+            except StoreUnavailable as error:
+                # Those who wait for it ask for themselves once our lead has run out.
+                log.warning("an answer was not stored: %s", error)
+        return turn.answered(turn.draft, turn.outcome, key if stored else None)
+
+    async def _share(self, turn: Turn, draft: StoredAnswer, key: AnswerKey) -> bool:
+        """Store the draft or free those who wait for it; whether it is stored."""
         if turn.storable:
             asker = turn.incoming.conversation
-            await self._answers.store(key, me, turn.draft, asker, turn.arrived_ms, scope=turn.scope, vector=turn.vector)
+            await self._answers.store(
+                key, turn.incoming.id, draft, asker, turn.arrived_ms, scope=turn.scope, vector=turn.vector
+            )
         elif turn.leads:
-            await self._answers.free(key, me)
-        return turn.answered(turn.draft, turn.outcome, key if turn.storable else None)
+            await self._answers.free(key, turn.incoming.id)
+        return turn.storable

@@ -7,6 +7,7 @@ scripts in `lua/` say what they touch and what a crash before or after them mean
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
@@ -308,6 +309,15 @@ class RedisInbox:
                 "int", await self._scripts.run("release", [keys.inbox(partition, self._lane)], self._scripts.now)
             )
         return ended
+
+    async def check(self) -> None:
+        """Whether messages can be stored; see `check.lua`. One round trip for each partition, side by side.
+
+        Raises:
+            StoreUnavailable: not now, or not as durably as was asked for.
+        """
+        prefixes = [keys.inbox(partition, self._lane) for partition in range(self._partitions)]
+        await asyncio.gather(*(self._scripts.run_lasting("check", [prefix], keys.CHECK_MS) for prefix in prefixes))
 
     async def queue(self) -> tuple[int, timedelta]:
         """Messages waiting and the age of the oldest, for the metrics; see `queue.lua`.

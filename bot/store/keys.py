@@ -53,6 +53,7 @@ def inbox(partition: int, lane: str = SERVED) -> str:
     `:mark:<c|u|p>:<id>` STRING, Unix ms of the last /reset or /forget of a conversation, user or place; `MARK_MS`.
     `:dead` ZSET message id → Unix ms of burial; entries older than `DEAD_MS` are taken out by each burial.
     `:dead:<message id>` HASH `body reason conversation at`; TTL `DEAD_MS`.
+    `:checked` STRING, written to see whether the server takes writes; TTL `CHECK_MS`.
     `:deadof:<person>` SET of message ids; TTL `DEAD_MS`.
     """
     return f"{PREFIX}:{{{lane}{partition}}}"
@@ -72,6 +73,8 @@ SEEN_MS = 26 * 3600 * 1000
 """Longer than Telegram's 24 h of redelivery; shorter would answer a late redelivery twice."""
 DEAD_MS = 7 * 24 * 3600 * 1000
 """How long an operator can look at a dead letter and retry it."""
+CHECK_MS = 60 * 1000
+"""Nobody reads it; it only must not stay."""
 INDEX_MS = 90 * 24 * 3600 * 1000
 """Longer than anything the indexes lead to lives (histories, dead letters); else /forget would miss it."""
 MARK_MS = DEAD_MS + 24 * 3600 * 1000

@@ -61,6 +61,7 @@ async def _use_inbox(inbox: RedisInbox) -> None:
         elif token == "released":
             await inbox.release_claims()
     await inbox.queue()
+    await inbox.check()
 
 
 async def _use_dead_letters(redis: Redis, scripts: Scripts) -> None:

@@ -205,15 +205,30 @@ async def test_what_was_sent_is_written_down_before_the_lease_is_asked_about(des
     assert (await desk.ledger())[0] == f"id of {KEYS[0]}"
 
 
-async def test_without_the_ledger_nothing_is_sent(desk: Desk) -> None:
-    """Before the first send Redis is away: the turn is given back, and nobody has heard anything."""
+@pytest.mark.parametrize("script", ["take", "record"])
+async def test_a_finished_reply_waits_for_redis(desk: Desk, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """It is paid for, so it is not given up: nothing goes out before it is in the ledger, and then all of it once."""
+    monkeypatch.setattr(deliver_module, "STORE_AGAIN", timedelta(milliseconds=1))
     lease = await desk.message()
-    desk.scripts.failing["record"] = 1
+    desk.scripts.failing[script] = 3
 
-    with pytest.raises(StoreUnavailable):
-        await desk.deliver().deliver(lease, ONE_PART)
+    result = await desk.deliver().deliver(lease, THREE)
 
-    assert desk.stage.asked == []
+    assert (result, desk.stage.asked, desk.scripts.failing[script]) == (Delivered(), KEYS, 0)
+
+
+async def test_a_budget_that_is_away_forgets_no_id(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redis goes away between a part and the next one: what was sent is noted all the same, and nothing goes twice."""
+    monkeypatch.setattr(deliver_module, "STORE_AGAIN", timedelta(milliseconds=1))
+
+    async def then_away(key: str) -> None:
+        desk.scripts.failing["take"] = 3 if key == KEYS[0] else 0
+
+    desk.stage.on_send = then_away
+    result = await desk.deliver().deliver(await desk.message(), THREE)
+
+    assert (result, desk.stage.asked) == (Delivered(), KEYS)
+    assert (await desk.ledger())[0] == f"id of {KEYS[0]}"
 
 
 # --- the lease --------------------------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ from redis.asyncio import Redis
 
 from bot.store import keys
 from bot.store.client import connect, connect_blocking
-from bot.store.doorbell import LISTEN, RedisDoorbell
+from bot.store.doorbell import RedisDoorbell
+from bot.store.listening import LISTEN
 from bot.store.page_box import RedisPageBox
 
 

@@ -15,7 +15,8 @@ from bot.ports import PageBox
 from bot.store import keys, page_box
 from bot.store.client import connect, connect_blocking
 from bot.store.cluster import Client
-from bot.store.page_box import LISTEN, MOST, RedisPageBox
+from bot.store.listening import LISTEN
+from bot.store.page_box import MOST, RedisPageBox
 from tests.contract.leaks import keys_without_ttl
 
 NOW = timedelta(0)

@@ -57,6 +57,9 @@ else
   until id
 end
 
+-- The first write, because Redis looks whether it is full at the first one only, and lets a DEL pass: a turn that can
+-- note nothing must not begin.
+redis.call('SET', prefix .. ':claim:' .. token, conversation, 'PX', lease_ms)
 local turn = prefix .. ':turn:' .. conversation
 if redis.call('HGET', turn, 'id') ~= id then
   redis.call('DEL', turn)
@@ -66,7 +69,6 @@ if not repeated then
   redis.call('HINCRBY', turn, 'crashes', 1)
 end
 redis.call('HSET', turn, 'token', token)
-redis.call('SET', prefix .. ':claim:' .. token, conversation, 'PX', lease_ms)
 redis.call('ZADD', due, now + lease_ms, conversation)
 
 local history = prefix .. ':history:' .. conversation
