@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
 
@@ -14,7 +15,7 @@ from bot.errors import StoreUnavailable
 from bot.http import metrics
 from bot.http.metrics import PrometheusMeter, QueueState
 from bot.message import Platform
-from bot.ports import Meter
+from bot.ports import Meter, Reconnect
 
 Samples = dict[tuple[str, tuple[str, ...]], float]
 
@@ -38,6 +39,7 @@ def _use(meter: Meter) -> None:
     meter.reuse("hit")
     meter.refused("messages")
     meter.sent("web", "ok")
+    meter.reconnected("slack", "no_pong")
 
 
 async def test_every_method_is_counted() -> None:
@@ -58,6 +60,41 @@ async def test_every_method_is_counted() -> None:
     assert samples["frontdesk_reuse_total", ("hit",)] == 1
     assert samples["frontdesk_limited_total", ("messages",)] == 1
     assert samples["frontdesk_sent_total", ("ok", "web")] == 1
+    assert samples["frontdesk_reconnects_total", ("no_pong", "slack")] == 1
+
+
+@dataclass
+class _Receiver:
+    """A platform as it stands."""
+
+    reason: str | None = None
+    silent: timedelta | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Nothing comes."""
+
+    def not_ready(self) -> str | None:
+        """As told."""
+        return self.reason
+
+    def silence(self) -> timedelta | None:
+        """As told."""
+        return self.silent
+
+
+async def test_platforms_are_asked_at_each_scrape() -> None:
+    """Whether messages can come, and how long nothing has; what this process does not hear is unknown, not zero."""
+    slack, telegram = _Receiver("connecting"), _Receiver()
+    meter = PrometheusMeter(receivers=lambda: {"slack": slack, "telegram": telegram})
+
+    first = await _scrape(meter)
+    slack.reason, slack.silent = None, timedelta(seconds=7)
+    second = await _scrape(meter)
+
+    assert [first["frontdesk_platform_connected", (name,)] for name in ("slack", "telegram")] == [0, 1]
+    assert [second["frontdesk_platform_connected", (name,)] for name in ("slack", "telegram")] == [1, 1]
+    assert second["frontdesk_platform_silence_seconds", ("slack",)] == 7
+    assert math.isnan(second["frontdesk_platform_silence_seconds", ("telegram",)])
 
 
 async def test_names_say_what_they_count() -> None:
@@ -124,6 +161,7 @@ async def test_labels_are_bounded() -> None:
         meter.settled("web", f"what they said {number}", 0)
         meter.step(f"step {number}", 0)
         meter.refused(f"rule {number}")
+        meter.reconnected("slack", cast(Reconnect, f"what they said {number}"))
 
     labels = {labels for name, labels in await _scrape(meter) if name.startswith("frontdesk_")}
     values = {value for some in labels for value in some}

@@ -111,6 +111,16 @@ class Bot:
         os.killpg(self._process.pid, signal.SIGKILL)
         await self._process.wait()
 
+    def suspend(self) -> None:
+        """It stands still, with all its connections open, until `resume`."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """It goes on as if nothing had been."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGCONT)
+
     def kill_redis(self) -> None:
         """`kill -9` of its embedded Redis alone."""
         socket = f"redis-server unixsocket:{self._folder}/data/".encode()
