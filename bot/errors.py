@@ -21,6 +21,11 @@ Expected outcomes (limited, nothing found, a command refused, a full mailbox) ar
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Literal
+
+ModelFault = Literal["away", "setup", "request", "too_long"]
+"""Why a model gave no answer. `away`: it may later. `setup`: not before the operator has mended key, account or name.
+`request`: it has none to this, others may be answered. `too_long`: the same, and a shorter request may be."""
 
 
 class BotError(Exception):
@@ -50,13 +55,12 @@ class MalformedEvent(BotError):
 class ModelUnavailable(BotError):
     """The model gave no whole answer in time. Raised by `bot.llm`, caught by the steps that ask it.
 
-    The person gets the best passages with a line saying that the model is away. `of_request`: the request itself was
-    refused, as one too long is; another may be answered.
+    The person gets the best passages with a line saying that the model is away, or that it gave no answer to this.
     """
 
-    def __init__(self, reason: str, *, of_request: bool = False) -> None:
+    def __init__(self, reason: str, *, fault: ModelFault = "away") -> None:
         super().__init__(reason)
-        self.of_request = of_request
+        self.fault = fault
 
 
 class ModelBusy(ModelUnavailable):

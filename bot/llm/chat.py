@@ -19,7 +19,7 @@ from typing import Any, cast
 from openai import AsyncOpenAI, AsyncStream, BadRequestError, UnprocessableEntityError
 
 from bot.errors import ModelUnavailable
-from bot.llm.provider import Provider, ProviderFailed, RetryBudget
+from bot.llm.provider import Provider, ProviderFailed, RetryBudget, failure_of
 from bot.model import Completion, ModelMessage
 
 
@@ -55,9 +55,12 @@ class _Received:
         text = joined.strip()
         if not self.finish:
             raise ProviderFailed("the answer broke off", transient=True)
+        if self.finish == "content_filter":
+            # What came before it stepped in is half a sentence, or what it did not want to be read.
+            raise ProviderFailed("the answer was withheld (content_filter)", transient=False, fault="request")
         if not text:
             reason = f"an empty answer (finish_reason {self.finish[:20]!r})"
-            raise ProviderFailed(reason, transient=False, of_request=True)
+            raise ProviderFailed(reason, transient=False, fault="request")
         return Completion(
             text=text,
             complete=self.finish == "stop",
@@ -111,15 +114,15 @@ class ChatModel:
                 may have said nothing by then, which is an empty answer.
 
         Raises:
-            ModelUnavailable: no whole answer within the deadline and the retries, or an empty one. The text says which
-                model, where and what, and nothing of what was asked.
+            ModelUnavailable: no whole answer within the deadline and the retries, an empty or a withheld one. The text
+                says which model, where and what, and nothing of what was asked.
         """
         wire = [_on_the_wire(message) for message in messages]
         limit = self._max_output_tokens if max_tokens is None else max_tokens
         try:
             return await self._provider.call(lambda client: self._ask(client, wire, limit))
         except ProviderFailed as failure:
-            raise ModelUnavailable(str(failure), of_request=failure.of_request) from None
+            raise ModelUnavailable(str(failure), fault=failure.fault) from None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -139,6 +142,8 @@ class ChatModel:
     def _other_dialect(
         self, error: BadRequestError | UnprocessableEntityError, *, asks_usage: bool, new_limit: bool
     ) -> tuple[bool, bool]:
+        if failure_of(error).fault == "too_long":
+            raise error
         text = f"{error.param} {error.message}"
         if "max_completion_tokens" in text or "max_tokens" in text:
             return asks_usage, not new_limit

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from bot.errors import ModelBusy, ModelUnavailable
+from bot.errors import ModelBusy, ModelFault, ModelUnavailable
 from bot.model import Completion, Model, ModelMessage
 
 FAILURES = 5
@@ -56,13 +56,16 @@ class Breaker:
         """A call was answered."""
         self._failures, self._pause, self._opens_at, self._trial = 0, FIRST_PAUSE, None, None
 
-    def failed(self, call: int) -> timedelta | None:
-        """A call failed; how long the provider is left alone from now on, None if that changes nothing."""
+    def failed(self, call: int, *, for_good: bool = False) -> timedelta | None:
+        """A call failed; how long the provider is left alone from now on, None if that changes nothing.
+
+        One that fails for good says all: there is no need to see others fail.
+        """
         if call == self._trial:
             self._trial, self._pause = None, min(2 * self._pause, LONGEST_PAUSE)
         else:
             self._failures += 1
-            if self._failures < FAILURES or self._opens_at is not None:
+            if self._opens_at is not None or (self._failures < FAILURES and not for_good):
                 return None
         self._opens_at = self._clock() + self._pause.total_seconds()
         return self._pause
@@ -108,6 +111,7 @@ class Models:
             ModelUnavailable: none of them gives one now.
         """
         reasons: list[str] = []
+        faults: set[ModelFault] = set()
         busy = False
         for position, provider in enumerate(self._providers):
             if provider.waiting >= self._most_waiting:
@@ -117,14 +121,20 @@ class Models:
             call = provider.breaker.begin()
             if call is None:
                 reasons.append(f"{provider.name} is left alone for a while")
+                faults.add("away")
                 continue
             try:
                 completion = await self._ask(provider, call, messages, max_tokens)
             except ModelUnavailable as error:
                 reasons.append(f"{provider.name}: {error}")
+                faults.add(error.fault)
             else:
                 return replace(completion, fallback=position > 0)
-        raise (ModelBusy if busy else ModelUnavailable)("; ".join(reasons))
+        if busy:
+            raise ModelBusy("; ".join(reasons))
+        # One that would answer a shorter request is worth a second one.
+        fault: ModelFault = "too_long" if "too_long" in faults else "request" if faults == {"request"} else "away"
+        raise ModelUnavailable("; ".join(reasons), fault=fault)
 
     async def _ask(
         self, provider: _Provider, call: int, messages: Sequence[ModelMessage], max_tokens: int | None
@@ -134,9 +144,11 @@ class Models:
         try:
             completion = await provider.model.complete(messages, max_tokens=max_tokens)
         except ModelUnavailable as error:
-            blamed = not error.of_request
-            if blamed and (pause := provider.breaker.failed(call)) is not None:
-                log.warning("model provider %s is left alone for %g s", provider.name, pause.total_seconds())
+            blamed = error.fault in ("away", "setup")
+            if blamed and (pause := provider.breaker.failed(call, for_good=error.fault == "setup")) is not None:
+                level = logging.ERROR if error.fault == "setup" else logging.WARNING
+                seconds = pause.total_seconds()
+                log.log(level, "model provider %s is left alone for %g s: %s", provider.name, seconds, error)
             raise
         else:
             blamed = True

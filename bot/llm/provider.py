@@ -24,6 +24,8 @@ from urllib.parse import urlsplit
 import openai
 from openai import AsyncOpenAI
 
+from bot.errors import ModelFault
+
 OPENAI_URL = "https://api.openai.com/v1"
 
 FIRST_WAIT_S = 0.5
@@ -42,16 +44,16 @@ class ProviderFailed(Exception):
     Args:
         reason: for the operator; without secrets and without anything that people wrote.
         transient: the same call may succeed later.
-        of_request: this request was refused; others may be answered.
+        fault: what it says of later calls.
         retry_after: what the server asked for.
     """
 
     def __init__(
-        self, reason: str, *, transient: bool, of_request: bool = False, retry_after: timedelta | None = None
+        self, reason: str, *, transient: bool, fault: ModelFault = "away", retry_after: timedelta | None = None
     ) -> None:
         super().__init__(reason)
         self.transient = transient
-        self.of_request = of_request
+        self.fault = fault
         self.retry_after = retry_after
 
 
@@ -187,7 +189,7 @@ class Provider:
             raise ProviderFailed(
                 reason,
                 transient=failure.transient,
-                of_request=failure.of_request,
+                fault=failure.fault,
                 retry_after=failure.retry_after,
             ) from None
         return wait_s
@@ -197,6 +199,15 @@ class Provider:
 
 _OF_REQUEST = frozenset({400, 413, 422})
 """Refusals of what was asked: too long, filtered, misshapen."""
+_TO_DO = {
+    401: "the key is not taken: put the right one into the variable that api_key_env names, and restart",
+    402: "the account is used up: top it up",
+    403: "the key may not use this model: ask the provider, or set another key or model, and restart",
+    404: "there is no such model or address: set model and base_url right, and restart",
+}
+"""What the operator must do, by status: nothing else will help."""
+_TOO_LONG = re.compile(r"context[ _](length|size|window)|maximum context|too many tokens|is too long", re.I)
+"""How servers say it: OpenAI by the code `context_length_exceeded`, vLLM, llama.cpp and others in their own words."""
 _SAFE_CODE = re.compile(r"[a-z][a-z_]{2,60}")
 
 
@@ -211,16 +222,23 @@ def failure_of(error: openai.APIError) -> ProviderFailed:
     code = error.code if isinstance(error.code, str) and _SAFE_CODE.fullmatch(error.code) else ""
     headers = error.response.headers
     # An empty account answers 429 too, and will tomorrow.
-    transient = (error.status_code in (408, 409, 429) or error.status_code >= 500) and code != "insufficient_quota"
+    to_do = _TO_DO.get(402 if code == "insufficient_quota" else error.status_code)
+    transient = (error.status_code in (408, 409, 429) or error.status_code >= 500) and to_do is None
     if headers.get("x-should-retry") == "false":
         transient = False
-    reason = f"HTTP {error.status_code}" + (f" {code}" if code else "")
+    reason = f"HTTP {error.status_code}" + (f" {code}" if code else "") + (f", {to_do}" if to_do else "")
     return ProviderFailed(
-        reason,
-        transient=transient,
-        of_request=error.status_code in _OF_REQUEST,
-        retry_after=_retry_after(headers),
+        reason, transient=transient, fault=_fault(error, to_do is not None), retry_after=_retry_after(headers)
     )
+
+
+def _fault(error: openai.APIStatusError, of_setup: bool) -> ModelFault:
+    if of_setup:
+        return "setup"
+    if error.status_code not in _OF_REQUEST:
+        return "away"
+    too_long = error.status_code == 413 or _TOO_LONG.search(f"{error.code} {error.message}")
+    return "too_long" if too_long else "request"
 
 
 def _retry_after(headers: Mapping[str, str]) -> timedelta | None:

@@ -76,14 +76,28 @@ class Answer:
             return self._quoted(turn, "no_model")
         async with self._leading(turn):
             try:
-                completion = await self._ask(self._model, turn)
+                turn, completion = await self._asked(self._model, turn)
             except ModelBusy as error:
                 log.info("the turn comes back later: %s", error)
                 return replace(turn, wait=MODEL_BUSY)
             except ModelUnavailable as error:
-                log.warning("the model is away, passages are quoted: %s", error)
-                return replace(self._quoted(turn, "model_away"), storable=False)
+                log.warning("no answer of the model, passages are quoted: %s", error)
+                notice = "model_away" if error.fault in ("away", "setup") else "model_declined"
+                return replace(self._quoted(turn, notice), storable=False)
         return self._drafted(turn, completion)
+
+    async def _asked(self, model: Model, turn: Turn) -> tuple[Turn, Completion]:
+        """The answer, and the turn as the model saw it: if it is too long for it, once more with half of it."""
+        try:
+            return turn, await self._ask(model, turn)
+        except ModelUnavailable as error:
+            shorter = replace(
+                turn, history=turn.history[-1:], passages=turn.passages[: (len(turn.passages) + 1) // 2], storable=False
+            )
+            if error.fault != "too_long" or (shorter.history, shorter.passages) == (turn.history, turn.passages):
+                raise
+            log.warning("too long for the model, asked again with fewer passages and less history: %s", error)
+        return shorter, await self._ask(model, shorter)
 
     async def _ask(self, model: Model, turn: Turn) -> Completion:
         messages = build(

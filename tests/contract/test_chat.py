@@ -225,14 +225,23 @@ def test_the_budget_fills_with_time_and_calls() -> None:
     assert available() == 5
 
 
-@pytest.mark.parametrize("reason", ["length", "content_filter"])
-async def test_an_answer_that_was_cut_is_not_complete(server: OpenAiServer, reason: str, chat: MakeChat) -> None:
+async def test_an_answer_that_was_cut_is_not_complete(server: OpenAiServer, chat: MakeChat) -> None:
     """It is shown, and it may not be stored for others."""
-    server.fail(Finish(reason))
+    server.fail(Finish("length"))
 
     completion = await chat(server).complete(ASK)
 
     assert (completion.text, completion.complete) == ("Five days [1].", False)
+
+
+async def test_a_withheld_answer_is_none(server: OpenAiServer, chat: MakeChat) -> None:
+    """What came before the filter stepped in is not shown, and the same question is not asked again."""
+    server.fail(Finish("content_filter"))
+
+    with pytest.raises(ModelUnavailable, match="content_filter") as caught:
+        await chat(server).complete(ASK)
+
+    assert (caught.value.fault, len(server.chats)) == ("request", 1)
 
 
 @pytest.mark.parametrize("text", ["", " \n "])

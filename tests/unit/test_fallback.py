@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from bot.errors import ModelBusy, ModelUnavailable
+from bot.errors import ModelBusy, ModelFault, ModelUnavailable
 from bot.llm.fallback import FAILURES, FIRST_PAUSE, LONGEST_PAUSE, Models
 from bot.model import Completion, ModelMessage
 
@@ -28,10 +28,10 @@ class Clock:
 class Scripted:
     """A model that answers, fails or waits as told."""
 
-    def __init__(self, says: str, *, fails: bool = False, of_request: bool = False) -> None:
+    def __init__(self, says: str, *, fails: bool = False, fault: ModelFault = "away") -> None:
         self.says = says
         self.fails = fails
-        self.of_request = of_request
+        self.fault = fault
         self.asked = 0
         self.hangs: asyncio.Event | None = None
 
@@ -41,7 +41,7 @@ class Scripted:
         if self.hangs is not None:
             await self.hangs.wait()
         if self.fails:
-            raise ModelUnavailable("HTTP 500", of_request=self.of_request)
+            raise ModelUnavailable("HTTP 500", fault=self.fault)
         return Completion(text=self.says, complete=True)
 
 
@@ -126,11 +126,40 @@ async def test_a_success_in_between_counts_the_failures_anew() -> None:
 
 async def test_a_request_at_fault_is_not_the_provider_s() -> None:
     """One that is too long fails everywhere, and the provider is asked again."""
-    model = Scripted("one", fails=True, of_request=True)
+    model = Scripted("one", fails=True, fault="request")
     together = models(model)
     await failing(together, 3 * FAILURES)
 
     assert model.asked == 3 * FAILURES
+
+
+async def test_a_wrong_key_is_noticed_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody need fail five times for what only the operator can mend, and the operator gets one line about it."""
+    model = Scripted("one", fails=True, fault="setup")
+    together = models(model)
+    await failing(together, 3 * FAILURES)
+
+    assert model.asked == 1
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+@pytest.mark.parametrize(
+    ("faults", "said"),
+    [
+        (("away", "request"), "away"),
+        (("request", "request"), "request"),
+        (("too_long", "away"), "too_long"),
+        (("setup", "setup"), "away"),
+    ],
+)
+async def test_what_all_of_them_together_say(faults: tuple[ModelFault, ModelFault], said: ModelFault) -> None:
+    """A shorter request is worth trying if one of them asks for it; and "no answer to this" must be said by all."""
+    together = models(*(Scripted(str(number), fails=True, fault=fault) for number, fault in enumerate(faults)))
+
+    with pytest.raises(ModelUnavailable) as caught:
+        await together.complete(HELLO)
+
+    assert caught.value.fault == said
 
 
 async def test_only_one_call_tries_and_a_cancelled_one_lets_the_next_try() -> None:
