@@ -76,7 +76,7 @@ class Slack(Section):
 
     mode: Annotated[Literal["socket", "http"], one_of("socket", "http")] = "socket"
     api_url: Annotated[str, address("https", "http", slash=True)] = "https://slack.com/api/"
-    outbound: RateText = Rate(20, _SECOND)
+    outbound: RateText = Rate(600, _MINUTE)
     outbound_chat: RateText = Rate(1, _SECOND)
     outbound_chat_burst: Annotated[int, whole(1, 1_000_000)] = 5
 

@@ -18,6 +18,7 @@ from typing import Self
 
 from aiohttp import ClientError, web
 
+from tests.servers.limits import Limits
 from tests.servers.slack_api import Call, Fault, WebApi
 from tests.servers.slack_http import Answer, Signing, encoded, post
 from tests.servers.slack_socket import Ack, Sockets
@@ -228,6 +229,11 @@ class SlackServer:
     def calls(self, method: str) -> list[Call]:
         """The calls of a method, in order."""
         return [call for call in self.api.calls if call.method == method]
+
+    def enforce_limits(self) -> Limits:
+        """From now on those of Slack: per channel, workspace and method. Places are channel ids."""
+        self.api.limits = Limits()
+        return self.api.limits
 
     def fail(self, method: str, *faults: Fault) -> None:
         """Let the next calls of a method go wrong, one fault each."""

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
+from tests.servers.limits import Limits, slack_rules
 from tests.servers.slack_workspace import Channel, Json, Workspace
 
 MARKDOWN_LIMIT_CHARS = 12_000
@@ -83,6 +84,7 @@ class WebApi:
     responses: list[Json] = field(default_factory=list)
     faults: dict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
     socket_mode_enabled: bool = True
+    limits: Limits | None = None
 
     def routes(self) -> list[web.RouteDef]:
         """For the server's router."""
@@ -98,7 +100,7 @@ class WebApi:
         call = await self._read(method, request)
         self.calls.append(call)
         fault = self.faults[method].pop(0) if self.faults[method] else Fault()
-        refusal = await self._break_before(request, fault)
+        refusal = await self._break_before(request, fault) or self._limited(call)
         if refusal is not None:
             return refusal
         try:
@@ -121,10 +123,16 @@ class WebApi:
             params = {k: str(v) for k, v in (await request.post()).items()} | dict(request.query)
         return Call(method=method, params=params, token=token or str(params.pop("token", "")))
 
+    def _limited(self, call: Call) -> web.StreamResponse | None:
+        channel = str(call.params.get("channel") or call.params.get("channel_id") or "")
+        if self.limits is None or not channel:
+            return None
+        wait_s = self.limits.wait_s(channel, slack_rules(call.method, channel))
+        return None if wait_s is None else _rate_limited(wait_s)
+
     async def _break_before(self, request: web.Request, fault: Fault) -> web.StreamResponse | None:
         if fault.retry_after_s is not None:
-            headers = {"Retry-After": str(fault.retry_after_s)}
-            return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers=headers)
+            return _rate_limited(fault.retry_after_s)
         if fault.status is not None:
             return web.Response(text="<html>sorry</html>", status=fault.status, content_type="text/html")
         if fault.error is not None:
@@ -284,6 +292,11 @@ def _page(messages: list[Json], params: Json) -> Json:
     page = [{k: v for k, v in m.items() if k not in hidden} for m in kept[start:end]]
     more = end < len(kept)
     return {"messages": page, "has_more": more, "response_metadata": {"next_cursor": str(end) if more else ""}}
+
+
+def _rate_limited(wait_s: int) -> web.Response:
+    headers = {"Retry-After": str(wait_s)}
+    return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers=headers)
 
 
 def _cut(request: web.Request) -> web.StreamResponse:

@@ -16,6 +16,7 @@ from typing import Self
 
 from aiohttp import web
 
+from tests.servers.limits import Limits
 from tests.servers.telegram_chat import Chat, Media, Record, User, private_chat, said, topic_root
 from tests.servers.telegram_contract import Call
 from tests.servers.telegram_fault import Fault
@@ -202,6 +203,11 @@ class TelegramServer:
     def pending(self, method: str) -> int:
         """How many of them have not gone wrong yet."""
         return len(self._faults[method.lower()])
+
+    def enforce_limits(self) -> Limits:
+        """From now on those of Telegram: per chat, group and bot. Places are chat ids."""
+        self._methods.limits = Limits()
+        return self._methods.limits
 
     def limit_flood(self, limit: FloodLimit | None) -> None:
         """Enforce a limit on messages per chat, or none."""

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from tests.servers.limits import TELEGRAM_COUNTED, Limits, telegram_rules
 from tests.servers.telegram_chat import Chat, User
 from tests.servers.telegram_queue import UpdateQueue
 from tests.servers.telegram_text import Record, Refused, bad_request, checked_text
@@ -87,6 +88,7 @@ class Methods:
         self.actions: list[tuple[int, str]] = []
         self.commands: dict[str, list[Record]] = {}
         self.flood_limit: FloodLimit | None = None
+        self.limits: Limits | None = None
         self._next_message_id: dict[int, int] = defaultdict(lambda: 1)
         self._recent: dict[int, deque[float]] = defaultdict(deque)
         self._table: dict[str, Callable[[Form], Awaitable[object]]] = {
@@ -110,6 +112,11 @@ class Methods:
         known = self._table.get(method.lower())
         if known is None:
             raise Refused(404, "Not Found: method not found")
+        if self.limits is not None and method.lower() in TELEGRAM_COUNTED:
+            chat_id = _integer(form, "chat_id") or 0
+            wait_s = self.limits.wait_s(chat_id, telegram_rules(chat_id))
+            if wait_s is not None:
+                raise too_many(wait_s)
         return await known(form)
 
     def new_message_id(self, chat_id: int) -> int:
@@ -275,9 +282,13 @@ class Methods:
         while recent and recent[0] <= now - window_s:
             recent.popleft()
         if len(recent) >= self.flood_limit.messages:
-            wait_s = int(recent[0] + window_s - now) + 1
-            raise Refused(429, f"Too Many Requests: retry after {wait_s}", retry_after=wait_s)
+            raise too_many(int(recent[0] + window_s - now) + 1)
         recent.append(now)
+
+
+def too_many(wait_s: int) -> Refused:
+    """429: ask again after so many seconds."""
+    return Refused(429, f"Too Many Requests: retry after {wait_s}", retry_after=wait_s)
 
 
 def _integer(form: Form, name: str) -> int | None:
