@@ -363,21 +363,10 @@ ReuseResult = Literal["hit", "confirmed", "stale", "miss", "unfit", "similar", "
 question that means the same, by the guard's judgement or by the model's."""
 
 
-Reconnect = Literal[
-    "asked",
-    "refused",
-    "closed",
-    "no_hello",
-    "no_pong",
-    "send_failed",
-    "quiet",
-    "unanswered",
-    "conflict",
-    "webhook_gone",
-    "unreachable",
-]
-"""Why a connection to a platform, or a poll, was given up and is made anew. `asked`: the platform told us to.
-`no_hello`, `no_pong`, `unanswered`: it was deaf. `quiet`: it brought nothing for so long that it may be."""
+Deaf = Literal["no_hello", "no_pong", "send_failed", "unanswered"]
+Reconnect = Literal[Deaf, "asked", "refused", "closed", "quiet", "conflict", "webhook_gone", "unreachable"]
+"""Why a connection to a platform, or a poll, was given up and is made anew. `asked`: the platform told us to. `quiet`:
+it brought nothing for so long that it may be deaf."""
 
 
 class Meter(Protocol):

@@ -6,6 +6,7 @@ What is compared is read from the tables of docs/, so a new key or metric withou
 from __future__ import annotations
 
 import ast
+import asyncio
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -19,7 +20,7 @@ from pydantic import BaseModel
 from bot import app, worker
 from bot.config import Config, load
 from bot.config_rules import VARIABLES
-from bot.http.metrics import ACCEPTED, OUTCOMES, PrometheusMeter
+from bot.http.metrics import ACCEPTED, OUTCOMES, RECONNECTS, PrometheusMeter
 from bot.store import answers, embedded, keys, page_box
 
 ROOT = Path(__file__).parents[2]
@@ -180,9 +181,24 @@ def test_the_table_of_metrics_has_every_metric_and_no_other() -> None:
     assert documented == registered
 
 
+class _Receiver:
+    """A platform of which nothing was heard yet."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Nothing comes."""
+
+    def not_ready(self) -> str | None:
+        """Not ready."""
+        return "connecting"
+
+    def silence(self) -> timedelta | None:
+        """Nothing ever came."""
+        return None
+
+
 def _metrics() -> Iterator[tuple[Any, set[str]]]:
     """Metrics of a meter that has seen one of everything, with the labels they carry."""
-    meter = PrometheusMeter()
+    meter = PrometheusMeter(receivers=lambda: {"web": _Receiver()})
     meter.received("web", "stored")
     meter.settled("web", "answered", 1.0)
     meter.sent("web", "ok")
@@ -190,6 +206,8 @@ def _metrics() -> Iterator[tuple[Any, set[str]]]:
     meter.step("answer", 0.1)
     meter.model("ok", 0.1, 1, 1)
     meter.reuse("hit")
+    meter.reconnected("web", "closed")
+    asyncio.run(meter.render())
     for metric in meter.registry.collect():
         yield metric, {label for sample in metric.samples for label in sample.labels} - {"le"}
 
@@ -198,7 +216,7 @@ def test_the_values_of_the_metrics_labels_are_named() -> None:
     """What an operator may meet in a label is in the table."""
     text = section(page("operations.md"), "Metrics")
 
-    assert not [value for value in ACCEPTED | OUTCOMES if f"`{value}`" not in text]
+    assert not [value for value in ACCEPTED | OUTCOMES | RECONNECTS if f"`{value}`" not in text]
 
 
 def test_every_kind_of_key_in_redis_is_in_the_table() -> None:
