@@ -124,9 +124,14 @@ class Deliver:
                 if slept > WORTH_WAITING:
                     return Deferred(delay=wait)
                 await asyncio.sleep(wait.total_seconds())
-            if not await self._record(lease, unrecorded, just_sent, index) or not await self._holds(lease):
+            marked = await self._record(lease, unrecorded, just_sent, index)
+            if not marked or not await self._holds(lease):
                 return "lost"
             unrecorded = None
+            if isinstance(marked, str):
+                # Whoever had the turn before was held up, and has said so by now.
+                just_sent = (index, marked)
+                continue
             outcome = await self._send(lease, messenger, delivery, index)
             if isinstance(outcome, Deferred):
                 return outcome
@@ -147,7 +152,7 @@ class Deliver:
 
     async def _record(
         self, lease: Lease, delivery: Delivery | None, sent: tuple[int, SentId] | None, sending: int | None
-    ) -> bool:
+    ) -> bool | SentId:
         """Write to the ledger, whatever it takes: a reply is paid for, and what was sent cannot be found out."""
         return await insist(lambda: self._inbox.record(lease.claimed, delivery, sent=sent, sending=sending))
 

@@ -146,10 +146,10 @@ class Inbox(Protocol):
         *,
         sent: tuple[int, SentId] | None = None,
         sending: int | None = None,
-    ) -> bool:
+    ) -> bool | SentId:
         """Write to the ledger: the reply itself at first, the id of a part just sent, the part sent next.
 
-        False: the lease is lost; send nothing more.
+        False: the lease is lost, send nothing more. An id: of the part `sending`, which the turn's last holder sent.
         """
 
     async def tell_waiting(self, claimed: Claimed) -> bool:

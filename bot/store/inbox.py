@@ -209,7 +209,7 @@ class RedisInbox:
         *,
         sent: tuple[int, SentId] | None = None,
         sending: int | None = None,
-    ) -> bool:
+    ) -> bool | SentId:
         """Write to the ledger; see `record.lua`. One round trip.
 
         Raises:
@@ -224,8 +224,9 @@ class RedisInbox:
             "" if sent is None else sent[0],
             "" if sent is None else sent[1],
             "" if sending is None else sending,
+            claimed.incoming.id,
         )
-        return answer == 1
+        return SentId(answer.decode()) if isinstance(answer, bytes) else answer == 1
 
     async def tell_waiting(self, claimed: Claimed) -> bool:
         """Book the word of waiting; see `tell_waiting.lua`. One round trip.

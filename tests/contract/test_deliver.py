@@ -149,6 +149,20 @@ async def test_a_take_over_sends_only_what_is_not_out(desk: Desk) -> None:
     assert (await desk.ledger())[:2] == ("55", "66")
 
 
+async def test_what_a_worker_that_was_held_up_has_sent_is_not_sent_again(desk: Desk) -> None:
+    """Its lease ran out during a send: the id is kept all the same, and who has the turn by then goes on behind it."""
+    first = await desk.message()
+    await desk.inbox.record(first.claimed, THREE, sending=0)
+    second = await desk.taken_over()
+    assert second.claimed.delivery is not None
+    late = await desk.inbox.record(first.claimed, sent=(0, SentId("55")), sending=1)
+
+    result = await desk.deliver().deliver(second, second.claimed.delivery)
+
+    assert (late, result, desk.stage.heard) == (False, Delivered(), ["two", "three"])
+    assert (await desk.ledger())[0] == "55"
+
+
 async def test_who_may_not_look_sends_nothing_yet(desk: Desk) -> None:
     """The platform has us look later; what may be there is not posted a second time meanwhile."""
     lease = await desk.message()
@@ -235,7 +249,7 @@ async def test_a_budget_that_is_away_forgets_no_id(desk: Desk, monkeypatch: pyte
 
 
 async def test_a_lost_lease_sends_nothing_more(desk: Desk) -> None:
-    """Another took the turn over while a part went out: the rest is the other's, and so is the ledger."""
+    """Another took the turn over while a part went out: the rest is the other's, who finds its id."""
 
     async def robbed(key: str) -> None:
         await desk.taken_over()
@@ -244,7 +258,7 @@ async def test_a_lost_lease_sends_nothing_more(desk: Desk) -> None:
     result = await desk.deliver().deliver(await desk.message(), THREE)
 
     assert (result, desk.stage.heard) == ("lost", ["one"])
-    assert await desk.ledger() == (None,)
+    assert await desk.ledger() == (f"id of {KEYS[0]}",)
 
 
 @pytest.mark.parametrize("held", [True, False])

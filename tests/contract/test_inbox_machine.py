@@ -213,22 +213,26 @@ class InboxMachine(RuleBasedStateMachine):
         sending=st.none() | st.integers(0, 2),
     )
     def record(self, claimed: Claimed, parts: int, sent: int | None, sending: int | None) -> None:
-        """Only the holder writes to the ledger; a finished reply is not replaced."""
+        """Only the holder writes to the ledger, but for the id of a part being sent; a finished reply stays."""
         delivery = None
         if parts:
             texts = tuple(Part(text=f"{self.number()} of {claimed.token}") for _ in range(parts))
             delivery = Delivery(parts=texts, outcome="answered", remember=self.exchange(10))
         out = None if sent is None else (sent, SentId(f"sent-{self.number()}"))
-        expected = self.holds(claimed)
+        box = self.model.boxes.get(claimed.incoming.conversation)
+        turn = None if box is None else box.turn
+        expected: bool | str = self.holds(claimed)
+        late = not expected and turn is not None and turn.id == claimed.incoming.id
+        if late and turn is not None and out is not None and turn.sent.get(out[0]) == "":
+            turn.sent[out[0]] = out[1]
         if expected:
-            turn = self.model.boxes[claimed.incoming.conversation].turn
             assert turn is not None
             if delivery is not None and turn.reply is None:
                 turn.reply, turn.attempts, turn.crashes = delivery, 0, 1
             if out is not None:
                 turn.sent[out[0]] = out[1]
             if sending is not None:
-                turn.sent.setdefault(sending, "")
+                expected = turn.sent.setdefault(sending, "") or True
         assert self.runner.run(self.inbox.record(claimed, delivery, sent=out, sending=sending)) == expected
 
     @rule(claimed=CLAIMS)

@@ -395,6 +395,27 @@ async def test_a_turn_that_takes_longer_than_its_lease_is_run_once(desk: Cast, s
     assert (runs, stage.heard) == (["telegram:1:1"], ["Fine."])
 
 
+async def test_a_worker_that_was_held_up_tells_the_next_one_what_it_has_sent(
+    desk: Cast, stage: Stage, scripts: FlakyScripts
+) -> None:
+    """Another has the turn when the last part is out: it finds the id and need not send that part again."""
+
+    async def taken_over(_key: str) -> None:
+        assert scripts.now_ms is not None
+        scripts.now_ms += milliseconds(LEASE)
+        await desk.inbox.claim("another")
+
+    stage.on_send = taken_over
+    await desk.inbox.put(incoming(1, ANN))
+    async with desk.working():
+        await comes_true(lambda: bool(stage.heard))
+
+    next_one = await desk.inbox.claim("another")
+    assert next_one is not None
+    assert next_one.delivery is not None
+    assert next_one.delivery.sent == ("id of telegram:1:1#0",)
+
+
 # --- stopping ---------------------------------------------------------------------------------------------------------
 
 

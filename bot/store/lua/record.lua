@@ -7,17 +7,24 @@
 -- ARGV[4]  index of the part just sent, and
 -- ARGV[5]  the platform's id of it; both '' if none was
 -- ARGV[6]  index of the part whose sending begins now; '' if none does
--- Returns  1, or 0 if the token does not hold: then nothing may be sent
+-- ARGV[7]  message id
+-- Returns  1; 0 if the token does not hold: then nothing may be sent; the platform's id of the part whose sending
+--          should begin, if it is out already
 --
 -- One script, because "this one is out, that one goes next" must not tear: field s<k> is '' while part k is being
 -- sent and holds the platform's id afterwards. A finished reply is written once, a later one does not replace it;
--- from then on `attempts` and `crashes` count those of its delivery. Twice is as once. O(1).
+-- from then on `attempts` and `crashes` count those of its delivery. The id of a part that is being sent is taken from
+-- whoever had the turn of this message before, too: one that was held up for longer than its lease saves the next one
+-- from sending it again. Twice is as once. O(1).
 
 local prefix, conversation, token, reply = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-local sent, sent_id, sending = ARGV[4], ARGV[5], ARGV[6]
+local sent, sent_id, sending, id = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 
 local turn = prefix .. ':turn:' .. conversation
 if redis.call('HGET', turn, 'token') ~= token then
+  if sent ~= '' and redis.call('HGET', turn, 'id') == id and redis.call('HGET', turn, 's' .. sent) == '' then
+    redis.call('HSET', turn, 's' .. sent, sent_id)
+  end
   return 0
 end
 if reply ~= '' then
@@ -28,7 +35,10 @@ end
 if sent ~= '' then
   redis.call('HSET', turn, 's' .. sent, sent_id)
 end
-if sending ~= '' then
-  redis.call('HSETNX', turn, 's' .. sending, '')
+if sending ~= '' and redis.call('HSETNX', turn, 's' .. sending, '') == 0 then
+  local known = redis.call('HGET', turn, 's' .. sending)
+  if known ~= '' then
+    return known
+  end
 end
 return 1
