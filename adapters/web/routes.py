@@ -99,11 +99,11 @@ class _Chat:
             async with asyncio.timeout(PUT_DEADLINE.total_seconds()):
                 accepted = await self._gate.put(incoming)
         except (StoreUnavailable, TimeoutError):
+            self._meter.received("web", "unstored")
             return _away()
         self._meter.received("web", accepted)
         response = JSONResponse({"accepted": accepted}, status_code=202)
         keep(response, session, request)
-            self._meter.received("web", "unstored")
         return response
 
     async def events(self, request: Request) -> Response:
