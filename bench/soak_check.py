@@ -129,7 +129,7 @@ def explanation(windows: Sequence[Window], part: int, before: float, at: float) 
 def disordered(asked: Mapping[str, Asked], first: Mapping[tuple[str, int], float]) -> list[tuple[str, str]]:
     """Messages (earlier, later) of a conversation of which the later one's answer came first, or parts that did.
 
-    Where the platform had word of the later one first, it brought the earlier one late, and the order is its own.
+    Where the platform had no word for the earlier one when it brought the later one, the order of both is its own.
     """
     place = {name: number for number, name in enumerate(asked)}
     talks: dict[str, list[tuple[float, int, int, str]]] = defaultdict(list)
@@ -147,10 +147,8 @@ def disordered(asked: Mapping[str, Asked], first: Mapping[tuple[str, int], float
 
 
 def brought_late(earlier: Asked, later: Asked) -> bool:
-    """The platform brought the earlier of two messages after it had brought the later one."""
-    if earlier.taken_at is None or later.taken_at is None or earlier is later:
-        return False
-    return earlier.taken_at > later.taken_at
+    """The platform did not have our word for the earlier of two messages when it first brought the later one."""
+    return earlier is not later and earlier.taken_at is not None and earlier.taken_at > later.at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

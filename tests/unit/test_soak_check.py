@@ -76,11 +76,11 @@ def test_parts_that_change_places_are_out_of_order() -> None:
 
 
 def test_what_the_platform_brought_late_may_be_answered_late() -> None:
-    """It had told us of the later message before."""
+    """It had no word for the earlier message when it brought the later one, whenever that one was taken."""
     late = asked("a", "b")
-    late["a"].taken_at, late["b"].taken_at = 60.0, 2.0
+    late["a"].taken_at, late["b"].taken_at = 60.0, 120.0
     in_time = asked("a", "b")
-    in_time["a"].taken_at, in_time["b"].taken_at = 1.0, 2.0
+    in_time["a"].taken_at, in_time["b"].taken_at = 0.5, 2.0
     came = seen(("b", 0, 3), ("a", 0, 61))
 
     assert check(late, came, []).disordered == []
