@@ -373,8 +373,10 @@ class Meter(Protocol):
     """Counters and timings; never blocks, never raises."""
 
     def received(self, platform: Platform, accepted: str) -> None:
-        """A platform's event was handed in (an `Accepted`), passed over (`ignored`), unreadable (`malformed`), without
-        the platform's secret or signature (`unproven`), or not to be stored (`unstored`): the platform brings it again.
+        """Count a platform's event by what became of it.
+
+        An `Accepted`; passed over (`ignored`); unreadable (`malformed`); without the platform's secret or signature
+        (`unproven`); or not to be stored (`unstored`): the platform brings it again.
         """
 
     def settled(self, platform: Platform, outcome: str, seconds: float) -> None:

@@ -307,7 +307,8 @@ class Worker:
 
     def _new_turn(self, claimed: Claimed) -> Turn:
         language = language_for(claimed)
-        begun = datetime.fromtimestamp(claimed.arrived_ms / 1000, UTC) + claimed.waited
+        # Old is what is old by both clocks, Redis's and ours: one that runs ahead must not cost people their answers.
+        begun = min(datetime.fromtimestamp(claimed.arrived_ms / 1000, UTC) + claimed.waited, datetime.now(UTC))
         return Turn(
             incoming=claimed.incoming,
             arrived_ms=claimed.arrived_ms,

@@ -123,7 +123,7 @@ class Intake:
             return BoltResponse(status=_NOT_STORED, body="")
         request = _request(body)
         if request is None:
-            return BoltResponse(status=self._malformed("a payload of unknown form"), body="")
+            return BoltResponse(status=self.malformed("a payload of unknown form"), body="")
         return await self._app.async_dispatch(request)
 
     async def _answer(self, body: Json) -> int:
@@ -133,7 +133,7 @@ class Intake:
         try:
             parsed = self._parse(body, self._me)
         except MalformedEvent as error:
-            return self._malformed(str(error))
+            return self.malformed(str(error))
         if isinstance(parsed, Ignored):
             self._meter.received("slack", "ignored")
             _log.debug("slack: passed over: %s", parsed.reason)
@@ -155,8 +155,8 @@ class Intake:
         self._meter.received("slack", accepted)
         return _OK
 
-    def _malformed(self, why: str) -> int:
-        # Acknowledged: Slack would only bring the same again.
+    def malformed(self, why: str) -> int:
+        """Count and log what cannot be read, without its content; acknowledged, as Slack would only bring it again."""
         self._meter.received("slack", "malformed")
         _log.warning("slack: an event could not be read: %s", why)
         return _OK

@@ -126,7 +126,9 @@ def _not_a_person(event: Mapping[str, object], me: Me) -> Ignored | None:
 
 def _message(event: Mapping[str, object], me: Me) -> Incoming | Ignored:
     channel, user = _id(event, "channel"), _id(event, "user")
-    ts, raw = _ts(event, "ts"), _text(event)
+    ts, raw = _ts(event, "ts"), event.get("text")
+    if not isinstance(raw, str):
+        raw = ""  # whoever wrote what cannot be read is told so
     root = _ts(event, "thread_ts") if event.get("thread_ts") else ts
     direct = event.get("channel_type", "im" if channel.startswith("D") else "channel") == "im"
     mentioned = event["type"] == "app_mention" or mentions(raw, me.user)

@@ -21,10 +21,12 @@ from starlette.responses import Response
 
 from adapters.slack.intake import Intake
 from adapters.slack.socket import Patience, SocketMode
+from bot.lenient_json import loads
 from bot.ports import Gate, Meter
+from bot.request_body import BodyRefused, body_of
 
-_MOST_BODY_BYTES = 2**20
-"""Far above any event; a larger body is not read, signed or not."""
+_OLDEST_S = 300
+"""Of a signature, for the library that verifies it."""
 
 _log = logging.getLogger(__name__)
 
@@ -74,6 +76,7 @@ class SlackHttpReceiver:
 
     def __init__(self, client: AsyncWebClient, *, signing_secret: str, gate: Gate, meter: Meter) -> None:
         self._intake = Intake(client, gate=gate, meter=meter)
+        self._meter = meter
         self._verifier = SignatureVerifier(signing_secret)
         self._heard: float | None = None
 
@@ -91,12 +94,15 @@ class SlackHttpReceiver:
         return None if self._heard is None else timedelta(seconds=time.monotonic() - self._heard)
 
     async def handle(self, request: Request) -> Response:
-        """Answer one request: 200 stored or none of ours, 401 not Slack's, 413 too large, 503 not stored."""
-        body = await _body(request)
-        if body is None:
-            return Response(status_code=413)
+        """Answer one request: 200 stored or none of ours, 401 unproven, 503 not stored, 4xx cannot be read."""
+        try:
+            body = await body_of(request)
+        except BodyRefused as refused:
+            self._intake.malformed(str(refused))
+            return Response(status_code=refused.status)
         if not self._is_signed(request, body):
-            _log.warning("slack: a request without a valid signature was refused")
+            self._meter.received("slack", "unproven")
+            _log.warning("slack: a request without a valid signature was refused%s", _by_the_clock(request))
             return Response(status_code=401)
         self._heard = time.monotonic()
         payload = _payload(body, request.headers.get("content-type", ""))
@@ -122,14 +128,15 @@ class SlackHttpReceiver:
         return self._verifier.is_valid(text, timestamp, signature)
 
 
-async def _body(request: Request) -> bytes | None:
-    """The raw body; None if it is too large."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MOST_BODY_BYTES:
-            return None
-    return bytes(body)
+def _by_the_clock(request: Request) -> str:
+    """A hint for the log where the time of a signature is what is wrong: then all requests are refused."""
+    timestamp = request.headers.get("x-slack-request-timestamp", "")
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= len("9999999999")):
+        return ""
+    off_s = time.time() - int(timestamp)
+    if abs(off_s) <= _OLDEST_S:
+        return ""
+    return f": by this machine's clock it was signed {abs(off_s):.0f} s {'ago' if off_s > 0 else 'ahead'}"
 
 
 def _payload(body: bytes, content_type: str) -> object:
@@ -140,9 +147,9 @@ def _payload(body: bytes, content_type: str) -> object:
     try:
         if content_type.partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
             form = dict(parse_qsl(body.decode(), keep_blank_values=True))
-            return json.loads(form["payload"]) if "payload" in form else form
-        return json.loads(body)
-    except (ValueError, RecursionError):
+            return loads(form["payload"]) if "payload" in form else form
+        return loads(body.decode())
+    except ValueError:
         return None
 
 

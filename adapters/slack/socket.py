@@ -13,8 +13,8 @@ is replaced as well; that costs a call and nobody waits for it.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -28,6 +28,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.failures import CALL_ERRORS
 from adapters.slack.intake import explain, pause, unless_stopped
+from bot.lenient_json import loads
 from bot.ports import Meter, Reconnect
 
 _FINISH_S = 3.0
@@ -85,6 +86,8 @@ class Patience:
     send: float = 5.0
     linger: float = 10.0
 
+
+_REASON = re.compile("[a-z_]{1,40}")
 
 Take = Callable[[object], Awaitable[BoltResponse]]
 
@@ -286,7 +289,9 @@ class _Connection:
             self.greeted = True
             self.settled.set()
         elif kind == "disconnect":
-            self.told = str(envelope.get("reason", "disconnect"))
+            reason = envelope.get("reason")
+            # It goes into the log.
+            self.told = reason if isinstance(reason, str) and _REASON.fullmatch(reason) else "disconnect"
             self._leave("asked" if self.told in _REPLACED else "refused")
         elif isinstance(envelope.get("envelope_id"), str):
             self._brought = time.monotonic()
@@ -294,6 +299,8 @@ class _Connection:
             task = work.create_task(self._handle(envelope), name="slack - one envelope")
             self._in_work.add(task)
             task.add_done_callback(self._in_work.discard)
+        else:
+            await self._take(None)  # nothing that could be acknowledged
 
     async def _handle(self, envelope: dict[str, object]) -> None:
         try:
@@ -352,7 +359,7 @@ def _backoff_s(cuts: int) -> float:
 
 def _envelope(text: str) -> dict[str, object]:
     try:
-        envelope = json.loads(text)
-    except (ValueError, RecursionError):
+        envelope = loads(text)
+    except ValueError:
         return {}
     return envelope if isinstance(envelope, dict) else {}

@@ -12,7 +12,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from telegram import Bot
+from telegram.error import TelegramError
 from telegram.request import HTTPXRequest
+
+from bot.lenient_json import loads
 
 CONNECT_TIMEOUT_S = 5.0
 """A host that does not take a connection in that time is away; the send then counts as not made."""
@@ -49,13 +52,27 @@ async def telegram_bot(*, token: str, api_url: str) -> AsyncIterator[Bot]:
     )
     # The poll's read timeout is given per call: it depends on how long Telegram is asked to wait. Its second
     # connection lets a new poll start while one that was just cancelled is still being closed.
-    poll = HTTPXRequest(connection_pool_size=2, connect_timeout=CONNECT_TIMEOUT_S, pool_timeout=POOL_TIMEOUT_S)
+    poll = _PollRequest(connection_pool_size=2, connect_timeout=CONNECT_TIMEOUT_S, pool_timeout=POOL_TIMEOUT_S)
     base = api_url.rstrip("/")
     try:
         yield Bot(token, f"{base}/bot", f"{base}/file/bot", request=send, get_updates_request=poll)
     finally:
         await send.shutdown()
         await poll.shutdown()
+
+
+class _PollRequest(HTTPXRequest):
+    """Reads what Telegram answers; the library's own way of it fails for a whole batch."""
+
+    @staticmethod
+    def parse_json_payload(payload: bytes) -> dict[str, object]:
+        try:
+            answer = loads(payload.decode("utf-8", "replace"))
+        except ValueError as error:
+            raise TelegramError("Invalid server response") from error
+        if not isinstance(answer, dict):
+            raise TelegramError("Invalid server response")
+        return answer
 
 
 def keep_secrets_out_of_logs() -> None:

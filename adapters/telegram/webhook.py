@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -25,11 +24,11 @@ from telegram import Bot, WebhookInfo
 from adapters.telegram.parse import KINDS, Me
 from adapters.telegram.receive import ANSWER_S, TelegramReceiver, pause, unless_stopped
 from bot.errors import StoreUnavailable
+from bot.lenient_json import loads
 from bot.ports import Gate, Meter
+from bot.request_body import BodyRefused, body_of
 
 PATH = "/telegram/webhook"
-MOST_BODY_BYTES = 1024 * 1024
-"""An update is a few KB."""
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - the name of a header
 _CANNOT_BRING = "Telegram cannot bring its messages to telegram.webhook_url"
 _PUT_S = 10.0
@@ -138,22 +137,24 @@ class TelegramWebhook(TelegramReceiver):
     # --- what comes --------------------------------------------------------------------------------------------------
 
     async def handle(self, request: Request) -> Response:
-        """Answer one update: 200 stored or nothing for us, 401 not Telegram's, 413 too large, 503 not stored."""
+        """Answer one update: 200 stored or none of ours, 401 unproven, 503 not stored, 4xx cannot be read."""
         given = request.headers.get(SECRET_HEADER, "")
         if not hmac.compare_digest(given.encode("utf-8", "replace"), self._secret.encode()):
+            self._meter.received("telegram", "unproven")
             log.warning("telegram: a call of the webhook without its secret was refused")
             return Response(status_code=401)
         if self._me is None:
             return Response(status_code=503)
         self._heard = time.monotonic()
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MOST_BODY_BYTES:
-                return Response(status_code=413)
         try:
-            update: object = json.loads(body)
-        except (ValueError, RecursionError):
+            body = await body_of(request)
+        except BodyRefused as refused:
+            self._meter.received("telegram", "malformed")
+            log.warning("telegram: %s came to the webhook and was refused", refused)
+            return Response(status_code=refused.status)
+        try:
+            update = loads(body.decode())
+        except ValueError:
             update = None
         return Response(status_code=await self._take(update, self._me))
 

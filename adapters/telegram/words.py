@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+_MOST_ENTITIES = 100
+"""Telegram keeps no more of a message (https://core.telegram.org/api/entities)."""
 _BLANK = (" ", "\t", "\n", "\u00a0", "\u3000")
 _LEFT_BY_MENTION = re.compile(r"^[\s,:;，：；、]+")
 _COMMAND = re.compile(r"/([^\s@/]+)(?:@(\w+))?\Z")
@@ -62,6 +64,9 @@ def read_words(message: Mapping[str, object], my_id: int, my_username: str) -> W
         text = message.get(name)
         if isinstance(text, str):
             return _read(text, message.get(entities), my_id, my_username.lower())
+        if text is not None:
+            # Somebody wrote, and what they wrote cannot be read: they are told so.
+            return Words()
     return None
 
 
@@ -82,7 +87,7 @@ def _read(text: str, entities: object, my_id: int, my_username: str) -> Words:
 def _entities(raw: bytes, entities: object) -> Iterator[_Entity]:
     """The entities that lie within the text, in order."""
     found: list[_Entity] = []
-    for entity in entities if isinstance(entities, list) else []:
+    for entity in entities[:_MOST_ENTITIES] if isinstance(entities, list) else []:
         if not isinstance(entity, dict):
             continue
         kind, offset, length = entity.get("type"), entity.get("offset"), entity.get("length")

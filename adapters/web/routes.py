@@ -7,6 +7,7 @@ only once it is stored; without that the page sends the same id again, which is 
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -23,8 +24,10 @@ from adapters.web.session import keep, session_of
 from adapters.web.stream import PING, Streams
 from bot.errors import MalformedEvent, StartError, StoreUnavailable
 from bot.ports import Gate, Meter, PageBox
+from bot.request_body import BodyRefused, body_of
 
 PUT_DEADLINE = timedelta(seconds=10)
+_log = logging.getLogger(__name__)
 _SENT_ID = re.compile(r"[0-9]{1,19}(-[0-9]{1,19})?")
 
 
@@ -84,17 +87,18 @@ class _Chat:
     async def post(self, request: Request) -> Response:
         # A form of another site can post text/plain without asking; JSON it cannot.
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            return _error(415, "send application/json")
+            return self._malformed(415, "send application/json")
         session = session_of(request)
         try:
-            client_id, text = read_post(await request.body())
+            client_id, text = read_post(await body_of(request))
             if len(text) > MAX_TEXT_CHARS:
-                return _error(413, f"the text is longer than {MAX_TEXT_CHARS} characters")
+                return self._malformed(413, f"the text is longer than {MAX_TEXT_CHARS} characters")
             locale = request.headers.get("accept-language")
             incoming = parse(session=session, message_id=client_id, text=text, locale=locale, now=datetime.now(UTC))
+        except BodyRefused as exc:
+            return self._malformed(exc.status, str(exc))
         except MalformedEvent as exc:
-            self._meter.received("web", "malformed")
-            return _error(400, str(exc))
+            return self._malformed(400, str(exc))
         try:
             async with asyncio.timeout(PUT_DEADLINE.total_seconds()):
                 accepted = await self._gate.put(incoming)
@@ -106,11 +110,16 @@ class _Chat:
         keep(response, session, request)
         return response
 
+    def _malformed(self, status: int, why: str) -> Response:
+        self._meter.received("web", "malformed")
+        _log.warning("web: a request could not be read: %s", why)
+        return _error(status, why)
+
     async def events(self, request: Request) -> Response:
         # A browser that reconnects says itself what it saw last; the address is then the older word.
         after = request.headers.get("last-event-id") or request.query_params.get("after", "0")
         if not _SENT_ID.fullmatch(after):
-            return _error(400, "after must be the id of a message")
+            return self._malformed(400, "after must be the id of a message")
         if self._streams.full:
             return _error(503, "too many open pages", retry_after_s=5)
         session = session_of(request)

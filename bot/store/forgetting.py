@@ -128,6 +128,7 @@ class RedisForgetting:
             at_ms,
             keys.MARK_MS,
             int(everything),
+            self._scripts.now,
         )
         return cast("tuple[int, int, int, list[bytes]]", tuple(cast("list[object]", answer)))
 

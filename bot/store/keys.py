@@ -41,6 +41,7 @@ def inbox(partition: int, lane: str = SERVED) -> str:
     `:mail:<conversation>` LIST of message ids, oldest first; no TTL, gone when empty.
     `:body:<conversation>` HASH message id → record; no TTL, gone when empty.
     `:turn:<conversation>` HASH, the open turn: `id token attempts crashes told reply s<k>`; gone when settled.
+    `:clock` STRING, Unix ms at which something was last made due; TTL a day.
     `:claim:<token>` STRING conversation; lives one lease.
     `:seen:<hour>` SET of message ids by the platform's hour; lives `SEEN_MS` after the last addition.
     `:history:<conversation>` LIST of exchanges, newest last; TTL `history.ttl`, renewed by use.

@@ -53,6 +53,7 @@ class RedisLimiter:
             arrived_ms,
             MOST_REFUSED,
             milliseconds(REMEMBERED),
+            self._scripts.now,
             *windows,
         )
         allowed, retry_ms, tell = cast("list[int]", answer)

@@ -45,6 +45,7 @@ class RedisSpending:
             MOST_REFUSED,
             milliseconds(REMEMBERED),
             max(1, tokens),
+            self._scripts.now,
             *self._windows,
         )
         allowed, retry_ms, tell = cast("list[int]", answer)

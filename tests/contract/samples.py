@@ -8,10 +8,11 @@ from redis.asyncio import Redis
 
 from bot.message import Addressing, Conversation, Incoming, MessageId, ReplyTo
 from bot.ports import Claimed
+from bot.store.client import connect
 from bot.store.inbox import RedisInbox
 from bot.store.scripts import Scripts
 
-START_MS = 1_800_000_000_000
+START_MS = 1_700_000_000_000
 """Where a moved clock begins, Unix ms."""
 LEASE = timedelta(seconds=60)
 """Long, so that no lease runs out on the real clock while a test moves its own."""
@@ -28,7 +29,7 @@ def incoming(
     *,
     text: str = "hi",
     addressing: Addressing = "direct",
-    sent_at: datetime = datetime(2027, 1, 15, 8, tzinfo=UTC),
+    sent_at: datetime = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC),
 ) -> Incoming:
     """The message of that number, the same whenever asked for."""
     where = where or conversation()
@@ -67,7 +68,7 @@ async def claimed_by(inbox: RedisInbox, token: str) -> Claimed:
 
 async def connected(url: str) -> Redis:
     """A client on an empty database."""
-    redis = Redis.from_url(url, protocol=3)
+    redis = connect(url)
     await redis.flushall()
     return redis
 

@@ -19,7 +19,7 @@ MAX_AGE = timedelta(hours=1)
 
 async def test_what_is_written_after_an_apology_is_not_passed_over_in_silence(redis: Redis) -> None:
     """Two outages on one day: each gets a word, however the messages of each were spread when they were stored."""
-    limiter = RedisLimiter(Scripts(redis), {"apologies": apologies(MAX_AGE)})
+    limiter = RedisLimiter(Scripts(redis, now_ms=4_000_000_000_000), {"apologies": apologies(MAX_AGE)})
     late = Late(max_age=MAX_AGE, limiter=limiter, texts=Texts.load())
 
     async def is_told(written_min: float, taken_up_min: float) -> bool:

@@ -30,4 +30,7 @@ if not leader or leader == me then
   redis.call('SET', lead, me, 'PX', lead_ms)
   return { 'lead' }
 end
+if redis.call('PTTL', lead) > lead_ms then
+  redis.call('PEXPIRE', lead, lead_ms) -- the clock was set back
+end
 return { leader == 'free' and 'alone' or 'wait' }

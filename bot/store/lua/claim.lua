@@ -20,6 +20,7 @@ local prefix, token = KEYS[1], ARGV[1]
 local lease_ms, exchanges, history_ms = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local now = clock(ARGV[5])
 local due = prefix .. ':due'
+follow_clock(prefix, now)
 
 -- An id whose message is gone, by a hand or an eviction, must not hold up those behind it.
 local function until_next_due()
@@ -70,6 +71,7 @@ if not repeated then
 end
 redis.call('HSET', turn, 'token', token)
 redis.call('ZADD', due, now + lease_ms, conversation)
+note_clock(prefix, now)
 
 local history = prefix .. ':history:' .. conversation
 local recent = {}

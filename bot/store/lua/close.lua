@@ -10,6 +10,6 @@
 -- longer, never shorter. TTL: the pause. O(1).
 
 local key, now = KEYS[1] .. ':closed:' .. ARGV[1], clock(ARGV[3])
-local opens = math.max(tonumber(redis.call('GET', key) or '0'), now + tonumber(ARGV[2]))
-redis.call('SET', key, opens, 'PX', opens - now)
-return opens
+local pause_ms = math.max(pause_left(key, now), tonumber(ARGV[2]))
+redis.call('SET', key, now + pause_ms .. ':' .. pause_ms, 'PX', pause_ms)
+return now + pause_ms

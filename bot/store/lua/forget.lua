@@ -6,13 +6,14 @@
 -- ARGV[5]  the moment: arrival of the /reset or /forget, Unix ms
 -- ARGV[6]  life of a mark, ms
 -- ARGV[7]  1 if all that is stored of the person goes (/forget): dead letters, thread marks and index entries too
+-- ARGV[8]  now, Unix ms; '' in production
 -- Returns  { conversations that had a history, exchanges erased, dead letters erased, conversations marked }
 --
 -- Mailboxes, claims and open turns are left alone: settle and bury read the marks. One script, so that no put and no
 -- settle comes between mark and erasure. Twice is as once, but for the counts. O(exchanges + dead letters).
 
 local prefix, what, conversation, person, place = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local at, mark_ms, everything = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7] == '1'
+local at, mark_ms, everything, now = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7] == '1', clock(ARGV[8])
 local of_person, of_place = prefix .. ':of:u:' .. person, prefix .. ':of:p:' .. place
 
 local function conversations_meant()
@@ -31,11 +32,16 @@ local function place_of(id)
   return string.match(id, '^([^:]*:[^:]*:[^:]*):')
 end
 
+-- What lies ahead of the clock was remembered before that was set back: it is old, too.
+local function is_old(moment)
+  return moment <= at or moment > now
+end
+
 -- Histories are ordered by arrival: what is old stands first.
 local function erase_history(key)
   local old = 0
   for _, entry in ipairs(redis.call('LRANGE', key, 0, -1)) do
-    if arrival(entry) > at then
+    if not is_old(arrival(entry)) then
       break
     end
     old = old + 1
@@ -55,7 +61,7 @@ for _, id in ipairs(conversations_meant()) do
     marked[#marked + 1] = id
   end
   local thread = prefix .. ':thread:' .. id
-  if everything and tonumber(redis.call('GET', thread) or math.huge) <= at then
+  if everything and is_old(tonumber(redis.call('GET', thread) or '0')) then
     redis.call('DEL', thread)
   end
 end

@@ -34,9 +34,43 @@ local function set_mark(prefix, kind, id, at, mark_ms)
   redis.call('SET', key, math.max(before, at), 'PX', mark_ms)
 end
 
+-- Note the clock by which something was made due, so that a clock that is set back afterwards is noticed.
+local function note_clock(prefix, now)
+  redis.call('SET', prefix .. ':clock', now, 'PX', 86400000)
+end
+
+-- If the clock was set back since, what falls due later does so that much earlier: nobody waits for the difference.
+local function follow_clock(prefix, now)
+  local back_ms = tonumber(redis.call('GET', prefix .. ':clock') or '0') - now
+  if back_ms <= 0 then
+    return
+  end
+  local due = prefix .. ':due'
+  local later = redis.call('ZRANGE', due, '(' .. now, '+inf', 'BYSCORE', 'WITHSCORES')
+  for i = 1, #later, 2 do
+    redis.call('ZADD', due, later[i + 1] - back_ms, later[i])
+  end
+  note_clock(prefix, now)
+end
+
+-- Entries that lie ahead of the clock were written before it was set back: they count as of now.
+local function pull_back(entries, now)
+  for _, ahead in ipairs(redis.call('ZRANGE', entries, '(' .. now, '+inf', 'BYSCORE')) do
+    redis.call('ZADD', entries, now, ahead)
+  end
+end
+
+-- How long a pause still is, ms: kept as '<end>:<length>', since one that ends later than it lasts was written before the
+-- clock was set back.
+local function pause_left(key, now)
+  local ends, length_ms = string.match(redis.call('GET', key) or '', '^(%d+):(%d+)$')
+  return ends and math.max(0, math.min(ends - now, tonumber(length_ms))) or 0
+end
+
 -- Make a conversation claimable at a moment, and ring if that is now.
 local function make_due(prefix, conversation, at, now, doorbell)
   redis.call('ZADD', prefix .. ':due', at, conversation)
+  note_clock(prefix, now)
   if at <= now then
     redis.call('PUBLISH', doorbell, '')
   end
@@ -80,9 +114,13 @@ local function refused_before(refused, id)
   return { 0, math.abs(retry_ms), retry_ms > 0 and 1 or 0 }
 end
 
--- Refuse a message until a moment, and remember it; only the first refusal until then is to be told.
+-- Refuse a message until a moment, and remember it; only the first refusal until then is to be told. A moment further
+-- off than any window was written before the clock was set back.
 local function refuse(refused, id, at, free_at, most_refused, keep_ms)
   local told_until = tonumber(redis.call('HGET', refused, 'until') or '0')
+  if told_until > at + keep_ms then
+    told_until = 0
+  end
   local tell = at >= told_until
   if redis.call('HLEN', refused) > most_refused then
     redis.call('DEL', refused)

@@ -56,8 +56,12 @@ if waiting > max_waiting then
   return 'counted'
 end
 local full = waiting == max_waiting
+-- A /reset or /forget ahead of the clock was before this message, and the clock was set back since.
+local forgotten = forgotten_at(prefix, conversation, person, place)
+local arrived = forgotten > now and forgotten + 1 or now
 redis.call('RPUSH', mail, id)
-redis.call('HSET', prefix .. ':body:' .. conversation, id, string.format('%d:%d:', now, full and 1 or 0) .. record)
+redis.call('HSET', prefix .. ':body:' .. conversation, id, string.format('%d:%d:', arrived, full and 1 or 0) .. record)
+note_clock(prefix, now)
 redis.call('ZADD', prefix .. ':due', 'NX', now, conversation)
 redis.call('PUBLISH', doorbell, '')
 return full and 'refused' or 'stored'

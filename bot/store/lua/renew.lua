@@ -16,6 +16,7 @@ for i = 3, #ARGV, 2 do
   if redis.call('HGET', prefix .. ':turn:' .. conversation, 'token') == token then
     redis.call('ZADD', prefix .. ':due', 'XX', now + lease_ms, conversation)
     redis.call('SET', prefix .. ':claim:' .. token, conversation, 'PX', lease_ms)
+    note_clock(prefix, now)
     held[#held + 1] = token
   end
 end

@@ -8,7 +8,8 @@
 -- ARGV[3]  refusals to keep at most, > 0
 -- ARGV[4]  how long a decision is remembered at least, ms; a longer window prolongs it
 -- ARGV[5]  tokens, > 0
--- ARGV[6…] most tokens, window in ms, most tokens, window in ms, …
+-- ARGV[6]  now, Unix ms; '' in production
+-- ARGV[7…] most tokens, window in ms, most tokens, window in ms, …
 -- Returns  { 1, 0, 0 } if reserved, else { 0, ms until it would be, 1 if the person is to be told }
 --
 -- As exact as limit.lua, and by the same clock. Whoever has spent nothing in a window may ask once, however much it
@@ -16,7 +17,7 @@
 -- and reserving must not be parted. O(messages in the window).
 
 local asked, tokens_of, refused, id, arrived = KEYS[1], KEYS[2], KEYS[3], ARGV[1], tonumber(ARGV[2])
-local most_refused, keep_ms, tokens = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local most_refused, keep_ms, tokens, now = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), clock(ARGV[6])
 
 if redis.call('HEXISTS', tokens_of, id) == 1 then
   return { 1, 0, 0 }
@@ -26,10 +27,11 @@ if decided then
   return decided
 end
 
+pull_back(asked, now)
 local newest = redis.call('ZRANGE', asked, -1, -1, 'WITHSCORES')
-local at = math.max(arrived, tonumber(newest[2] or '0'))
+local at = math.max(math.min(arrived, now), tonumber(newest[2] or '0'))
 local free_at = 0
-for i = 6, #ARGV, 2 do
+for i = 7, #ARGV, 2 do
   local most, window_ms = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
   keep_ms = math.max(keep_ms, window_ms)
   local entries = redis.call('ZRANGE', asked, '(' .. string.format('%d', at - window_ms), '+inf', 'BYSCORE', 'WITHSCORES')

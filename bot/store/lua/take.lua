@@ -26,7 +26,7 @@ local i = 1
 while i <= #listed do
   local line = { from = now, buckets = {} }
   if listed[i] ~= '' then
-    line.from = math.max(now, tonumber(redis.call('GET', prefix .. ':closed:' .. listed[i]) or '0'))
+    line.from = now + pause_left(prefix .. ':closed:' .. listed[i], now)
   end
   local last = i + 1 + 3 * tonumber(listed[i + 1])
   for j = i + 2, last, 3 do
@@ -70,6 +70,9 @@ end
 
 local stage, at = string.match(redis.call('GET', place) or '', '^(%d+):(%d+)$')
 stage, at = tonumber(stage) or 1, tonumber(at)
+if at and lines[stage] and at - lines[stage].from > LONGEST_MS then
+  at = nil -- likewise
+end
 for n, line in ipairs(lines) do
   if line.from > now and (n < stage or n == stage and at and at < line.from) then
     stage, at = n, nil -- a pause began since

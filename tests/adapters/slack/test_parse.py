@@ -323,6 +323,15 @@ def test_a_slash_command_without_its_fields_is_malformed(missing: str) -> None:
 # --- garbage ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("text", [7, ["a"], {}, True])
+def test_a_text_that_is_none_is_an_empty_message(text: object) -> None:
+    """Whoever wrote it is known, and is told that there is nothing to read."""
+    read = parse_event(_event("hello", channel="D1", channel_type="im", text=text), ME)
+
+    assert isinstance(read, Incoming)
+    assert read.text == ""
+
+
 @pytest.mark.parametrize(
     "fields",
     [
@@ -337,8 +346,6 @@ def test_a_slash_command_without_its_fields_is_malformed(missing: str) -> None:
         {"channel": 7},
         {"user": None},
         {"user": {"id": "U1"}},
-        {"text": 7},
-        {"text": ["a"]},
         {"thread_ts": "x"},
         {"thread_ts": 7},
     ],

@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from adapters.telegram.connect import telegram_bot
-from adapters.telegram.webhook import MOST_BODY_BYTES, TelegramWebhook
+from adapters.telegram.webhook import TelegramWebhook
+from bot.request_body import MOST_BYTES
 from tests.adapters.telegram.fakes import ANN, FakeGate, FakeMeter
 from tests.servers.telegram import TelegramServer
 from tests.servers.telegram_fault import HANG, error
@@ -91,7 +92,8 @@ async def test_only_what_is_stored_is_acknowledged(server: TelegramServer) -> No
 
     assert (closed, heard, ignored) == (503, [200, 200], 200)
     assert gate.texts == ["hello"]
-    assert meter.counts == {"telegram stored": 1, "telegram duplicate": 1, "telegram ignored": 1}
+    seen = ("unstored", "stored", "duplicate", "ignored")
+    assert meter.counts == {f"telegram {what}": 1 for what in seen}
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff\xfe", b'{"update_id": "x"}', b"[" * 100_000])
@@ -118,7 +120,7 @@ async def test_who_does_not_know_the_secret_is_refused(server: TelegramServer, s
 async def test_an_absurd_body_is_refused(server: TelegramServer) -> None:
     """An update is a few KB."""
     async with listening(server, FakeGate(), FakeMeter()) as webhook:
-        assert await posted(webhook, b" " * (MOST_BODY_BYTES + 1)) == 413
+        assert await posted(webhook, b" " * (MOST_BYTES + 1)) == 413
 
 
 async def test_before_telegram_has_told_who_we_are_nothing_is_taken(server: TelegramServer) -> None:
