@@ -40,45 +40,43 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Refuse with an HTTP status and the API's error object."""
+    """Refuse with an HTTP status and the API's error object, or a page of HTML as a proxy does."""
 
     status: int
-    retry_after_s: float | None = None
+    retry_after_s: float | str | None = None
     message: str = "scripted fault"
     code: str | None = None
+    page: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Hang:
-    """Take the request and never answer."""
+    """Take the request and never answer, or say nothing more after so many chunks of text."""
+
+    chunks: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """Tear the connection after so many chunks of text; 0: before any byte of the answer."""
-
-    chunks: int = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Truncated:
-    """End the stream cleanly after so many chunks, without a finish_reason or [DONE]."""
-
-    chunks: int = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Malformed:
-    """Send a line that is no JSON after so many chunks."""
+class _Break:
+    """After so many chunks of text."""
 
     chunks: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorChunk:
+class Cut(_Break):
+    """Tear the connection; 0: before any byte of the answer."""
+
+
+class Truncated(_Break):
+    """End the stream cleanly, without a finish_reason or [DONE]."""
+
+
+class Malformed(_Break):
+    """Send a line that is no JSON."""
+
+
+class ErrorChunk(_Break):
     """Send an error object inside a stream that began with 200."""
-
-    chunks: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +172,7 @@ class OpenAiServer:
         dimensions: of the vectors when the request does not say.
         embedding_faults: `Status` or `Hang`, one per embeddings request.
         chunk_chars: length of a streamed piece.
+        max_chars: of all messages of a request together; longer ones are refused as too long.
     """
 
     def __init__(self, *, key: str = "sk-test-0123456789", port: int = 0) -> None:
@@ -189,6 +188,7 @@ class OpenAiServer:
         self.dimensions = 64
         self.embedding_faults: deque[Status | Hang] = deque()
         self.chunk_chars = 7
+        self.max_chars: int | None = None
         self._port = port
         self._faults: deque[Fault] = deque()
         self._reply: ReplyFunction = lambda messages: f"You asked: {messages[-1]['content']}"
@@ -237,10 +237,14 @@ class OpenAiServer:
             return refusal(400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.")
         if problems := chat_problems(body):
             return self._violated(problems)
+        if self.max_chars is not None and sum(len(message["content"]) for message in body["messages"]) > self.max_chars:
+            return refusal(400, "This model's maximum context length is 8192 tokens.", code="context_length_exceeded")
         fault = self._faults.popleft() if self._faults else self.always
         if isinstance(fault, Status):
+            if fault.page:
+                return web.Response(text="<html>Bad gateway</html>", status=fault.status, content_type="text/html")
             return refusal(fault.status, fault.message, fault.retry_after_s, fault.code)
-        if isinstance(fault, Hang):
+        if isinstance(fault, Hang) and fault.chunks is None:
             return await self._hang()
         if isinstance(fault, Cut) and fault.chunks == 0:
             return abort(request)
@@ -260,12 +264,14 @@ class OpenAiServer:
         pieces = [text[at : at + size] for at in range(0, len(text), size)]
         await send(response, chunk(body, {"role": "assistant", "content": ""}))
         for count, piece in enumerate(pieces):
-            if isinstance(fault, Cut | Truncated | Malformed | ErrorChunk) and count == fault.chunks:
+            if isinstance(fault, _Break) and count == fault.chunks:
                 return await self._break(request, response, fault)
+            if isinstance(fault, Hang) and count == fault.chunks:
+                await self._closing.wait()
             if isinstance(fault, Slow):
                 await asyncio.sleep(fault.pause_s)
             await send(response, chunk(body, {"content": piece}))
-        if isinstance(fault, Cut | Truncated | Malformed | ErrorChunk):
+        if isinstance(fault, _Break):
             return await self._break(request, response, fault)
         await send(response, chunk(body, {}, finish=fault.reason if isinstance(fault, Finish) else "stop"))
         if (body.get("stream_options") or {}).get("include_usage"):
@@ -281,8 +287,6 @@ class OpenAiServer:
                 await response.write(b'data: {"id": "chatcmpl-1", "choices": [{"delta"\n\n')
             case ErrorChunk():
                 await send(response, {"error": {"message": "scripted", "type": "server_error", "code": None}})
-            case _:
-                pass
         return response
 
     # --- embeddings
@@ -334,9 +338,11 @@ class OpenAiServer:
 # --- what goes over the wire ------------------------------------------------------------------------------------
 
 
-def refusal(status: int, message: str, retry_after_s: float | None = None, code: str | None = None) -> web.Response:
-    """The API's error object."""
-    headers = {} if retry_after_s is None else {"Retry-After": f"{retry_after_s:g}"}
+def refusal(
+    status: int, message: str, retry_after_s: float | str | None = None, code: str | None = None
+) -> web.Response:
+    """The API's error object; a text for `retry_after_s` goes into the header as it is."""
+    headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
     error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
     return web.json_response({"error": error}, status=status, headers=headers)
 
