@@ -21,7 +21,8 @@ from tests.servers.telegram_fault import HANG, TRICKLE, Fault, error
 CONFLICT = error(
     409, "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
 )
-SHORT = {"poll_timeout": timedelta(seconds=1), "answer_timeout": timedelta(seconds=0.2)}
+SECOND = timedelta(seconds=1)
+ANSWER = timedelta(seconds=0.2)
 OURS = "https://bot.example/telegram/webhook"
 
 
@@ -41,7 +42,7 @@ def alarms(caplog: pytest.LogCaptureFixture) -> list[str]:
 @pytest.mark.parametrize("fault", [HANG, TRICKLE])
 async def test_a_poll_that_is_never_answered_is_given_up(server: TelegramServer, fault: Fault) -> None:
     """Also if a byte comes now and then; what was written meanwhile comes by the next poll, once."""
-    async with receiving(server, **SHORT) as running:
+    async with receiving(server, poll_timeout=SECOND, answer_timeout=ANSWER) as running:
         await ready(server, running)
         server.fail_next("getUpdates", fault)
         server.say("before", user=ANN)
@@ -58,7 +59,7 @@ async def test_a_black_hole_is_noticed_and_left(server: TelegramServer) -> None:
     """The connection is up and the network swallows: it says so, and is back when the network is."""
     async with Proxy("127.0.0.1", int(server.api_url.rsplit(":", 1)[1])) as proxy:
         proxied = f"http://127.0.0.1:{proxy.port}"
-        async with receiving(server, api_url=proxied, **SHORT) as running:
+        async with receiving(server, api_url=proxied, poll_timeout=SECOND, answer_timeout=ANSWER) as running:
             await ready(server, running)
             proxy.swallow()
             server.say("into the hole", user=ANN)
@@ -91,8 +92,7 @@ async def test_a_conflict_is_polled_calmly_and_taken_back(
     server: TelegramServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """After the alarm comes the longest wait, not the shortest; without a conflict for a while all is well again."""
-    calm = {"max_backoff": timedelta(seconds=1), "conflict_memory": timedelta(seconds=1.5)}
-    async with receiving(server, poll_timeout=timedelta(seconds=1), **calm) as running:
+    async with receiving(server, poll_timeout=SECOND, max_backoff=SECOND, conflict_memory=1.5 * SECOND) as running:
         await ready(server, running)
         server.fail_next("getUpdates", CONFLICT, times=2)
         server.say("hello", user=ANN)
@@ -126,9 +126,11 @@ async def test_a_webhook_set_by_another_is_one_alarm(server: TelegramServer, cap
 
 async def test_two_polling_deployments_do_not_flood(server: TelegramServer, caplog: pytest.LogCaptureFixture) -> None:
     """Each turns the other away, says so once, and every message is stored by one or both."""
-    calm = {"max_backoff": timedelta(seconds=0.3), "poll_timeout": timedelta(seconds=2)}
     one, two = FakeGate(), FakeGate()
-    async with receiving(server, one, **calm) as first, receiving(server, two, **calm) as second:
+    async with (
+        receiving(server, one, max_backoff=0.3 * SECOND, poll_timeout=2 * SECOND) as first,
+        receiving(server, two, max_backoff=0.3 * SECOND, poll_timeout=2 * SECOND) as second,
+    ):
         for number in range(5):
             server.say(f"m{number}", user=ANN)
             await server.wait_confirmed()
