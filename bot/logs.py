@@ -64,7 +64,7 @@ def configure(
     """
     stream = stream or sys.stderr
     handler = _Handler(stream)
-    handler.addFilter(_Outages())
+    handler.addFilter(Outages())
     handler.setFormatter(_formatter(form, Redactor(secrets), colours=stream.isatty()))
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -130,7 +130,7 @@ class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
         return self._redact(super().format(record))
 
 
-class _Outages(logging.Filter):
+class Outages(logging.Filter):
     """What everybody says while Redis is away is said some times and then counted.
 
     These are the lines that carry a `StoreUnavailable`: of each kind so many in a period, and with the next one

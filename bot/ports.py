@@ -124,11 +124,7 @@ class Inbox(Protocol):
         """Lease the earliest due conversation; None if nothing is due."""
 
     async def check(self) -> None:
-        """Return if messages can be stored now.
-
-        Raises:
-            StoreUnavailable: they cannot.
-        """
+        """Return if messages can be stored now, else raise StoreUnavailable."""
 
     def idle(self) -> timedelta | None:
         """How long until a conversation falls due, as the last claim saw it; None: nothing waits."""

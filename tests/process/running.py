@@ -53,6 +53,12 @@ class Bot:
         """The command that serves, with options."""
         return [sys.executable, "-m", "bot", "serve", *options]
 
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        assert self._process is not None
+        return self._process.pid
+
     async def __aenter__(self) -> Self:
         await self.start()
         return self

@@ -33,6 +33,7 @@ class Proxy:
         port: where clients connect to.
         delay_s: how long each chunk is held back, in both directions.
         taken: connections that clients made so far.
+        lost: chunks that were swallowed so far.
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0, *, unix: str | None = None) -> None:
@@ -44,6 +45,7 @@ class Proxy:
         self.port = 0
         self.delay_s = 0.0
         self.taken = 0
+        self.lost = 0
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -62,6 +64,10 @@ class Proxy:
     def swallow(self, direction: Direction = "both") -> None:
         """What comes from now on gets lost, on old connections and new ones, which stay up."""
         self._swallowed = frozenset({"up", "down"} if direction == "both" else {direction})
+
+    def leads_to(self, *, unix: str) -> None:
+        """New connections go to another server; those that there are stay where they are."""
+        self._unix = unix
 
     def refuse(self) -> None:
         """New connections are broken off at once; `cut` those that there are."""
@@ -111,6 +117,7 @@ class Proxy:
                     await asyncio.sleep(self.delay_s)
                 # A stream with a hole in it would be another fault: what has lost something stays lost.
                 lost = lost or direction in self._swallowed
+                self.lost += lost
                 if not lost:
                     writer.write(chunk)
                     await writer.drain()

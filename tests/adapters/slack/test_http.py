@@ -16,6 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from adapters.slack import intake as intake_module
+from adapters.slack.intake import Intake
 from adapters.slack.receive import SlackHttpReceiver
 from tests.adapters.slack.conftest import CountingMeter, MemoryGate, running
 from tests.servers.slack import Fault, SlackServer
@@ -51,6 +53,26 @@ async def endpoint(
         await server.wait_until(lambda: receiver.not_ready() is None, "a receiver that knows itself")
         server.events_url = url
         yield receiver
+
+
+async def test_behind_a_store_that_hangs_no_line_grows(
+    server: SlackServer, client: AsyncWebClient, gate: MemoryGate, meter: CountingMeter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits behind a message of the same channel gets 503 with it, not one after the other."""
+    monkeypatch.setattr(intake_module, "_PUT_S", 1.0)
+    intake = Intake(client, gate=gate, meter=meter)
+    await intake.identify(asyncio.Event())
+    gate.slow = asyncio.Event()
+    messages = [
+        server.workspace.person_message("D1", "U1", str(number), thread=None, files=(), broadcast=False)
+        for number in range(40)
+    ]
+    events = [event for message in messages for event in server.workspace.message_events("D1", message)]
+    async with asyncio.timeout(20):  # one after the other they would take twice as long
+        answers = await asyncio.gather(*(intake.take(event) for event in events))
+
+    assert [answer.status for answer in answers] == [503] * 40
+    assert meter.seen == ["unstored"] * 40
 
 
 @pytest.mark.usefixtures("endpoint")
