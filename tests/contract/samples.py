@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 from redis.asyncio import Redis
 
 from bot.message import Addressing, Conversation, Incoming, MessageId, ReplyTo
 from bot.ports import Claimed
 from bot.store.client import connect
+from bot.store.cluster import Client
 from bot.store.inbox import RedisInbox
 from bot.store.scripts import Scripts
 
@@ -44,7 +46,7 @@ def incoming(
 
 
 def inbox_on(
-    redis: Redis, scripts: Scripts, *, partitions: int = 1, max_waiting: int = 100, max_turns: int = 10
+    redis: Client, scripts: Scripts, *, partitions: int = 1, max_waiting: int = 100, max_turns: int = 10
 ) -> RedisInbox:
     """An inbox with small round figures."""
     return RedisInbox(
@@ -68,7 +70,7 @@ async def claimed_by(inbox: RedisInbox, token: str) -> Claimed:
 
 async def connected(url: str) -> Redis:
     """A client on an empty database."""
-    redis = connect(url)
+    redis = cast("Redis", connect(url))
     await redis.flushall()
     return redis
 

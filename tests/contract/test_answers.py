@@ -14,6 +14,7 @@ from bot.message import MessageId
 from bot.store import keys
 from bot.store.answers import FREE, LEAD, RedisAnswers
 from bot.store.bases import KnowledgeBases
+from bot.store.client import connect
 from bot.store.forgetting import RedisForgetting
 from bot.store.passages import Passages
 from bot.store.scripts import Scripts, milliseconds
@@ -78,7 +79,7 @@ async def test_other_questions_do_not_wait(answers: RedisAnswers, redis: Redis) 
 
 async def test_of_fifty_at_once_exactly_one_leads(redis_url: str, redis: Redis) -> None:
     """Ten processes, fifty askers, one model call."""
-    clients = [Redis.from_url(redis_url, protocol=3) for _ in range(10)]
+    clients = [connect(redis_url) for _ in range(10)]
     stores = [RedisAnswers(Scripts(client), ttl=TTL) for client in clients]
 
     heard = await asyncio.gather(*[stores[n % 10].find(KEY, MessageId(f"m{n}")) for n in range(50)])

@@ -186,6 +186,7 @@ async def test_an_index_that_is_lost_is_made_again(answers: RedisAnswers, index:
     await until_found(index, ["k"])
 
 
+@pytest.mark.one_server
 async def test_a_server_that_allows_no_index_costs_no_answer(
     answers: RedisAnswers, redis: Redis, redis_url: str
 ) -> None:
@@ -329,6 +330,7 @@ async def test_a_changed_source_makes_it_unusable_at_once(
     assert (ended.outcome, len(desk.model.asked)) == ("answered", 2)
 
 
+@pytest.mark.one_server
 async def test_the_same_question_costs_one_round_trip_and_no_vector(desk: Desk, redis_url: str) -> None:
     """A reworded one costs the search of passages, one of answers, and the script that frees who waits."""
     await desk.ask(ASKED)

@@ -18,6 +18,8 @@ from bot.store.addresses import redacted
 from bot.store.client import connect, connect_blocking, translated
 from tests.servers.redis import redis_server
 
+pytestmark = pytest.mark.one_server
+
 
 async def test_answers_are_bytes_in_resp3_shapes_whatever_the_url_says(redis_url: str) -> None:
     """An operator's URL may tune the connection, not the shape of what the stores read."""

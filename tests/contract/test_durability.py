@@ -24,6 +24,8 @@ from bot.store.scripts import Durability, Scripts
 from tests.contract.samples import claimed_by, inbox_on, incoming
 from tests.servers.redis import redis_server
 
+pytestmark = pytest.mark.one_server
+
 DELIVERY = Delivery(parts=(), outcome="answered")
 
 

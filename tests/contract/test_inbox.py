@@ -396,6 +396,7 @@ async def test_a_restart_frees_what_was_leased_and_books_the_crash(inbox: RedisI
     assert (await claimed_by(inbox, "e")).crashes == 0
 
 
+@pytest.mark.one_server
 async def test_without_redis_nothing_is_stored(redis_url: str) -> None:
     """The receiver hears of it and does not acknowledge."""
     client = Redis.from_url(f"{redis_url}.gone", protocol=3)

@@ -9,6 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.store import keys
+from bot.store.client import connect
 from bot.store.inbox import RedisInbox
 from bot.store.scripts import Scripts
 from bot.turn import Exchange
@@ -18,7 +19,7 @@ from tests.contract.samples import claimed_by, conversation, inbox_on, incoming
 @pytest.fixture
 async def inboxes(redis: Redis, redis_url: str) -> AsyncIterator[list[RedisInbox]]:
     """Ten inboxes with a connection pool each, as ten processes would have."""
-    clients = [Redis.from_url(redis_url, protocol=3) for _ in range(10)]
+    clients = [connect(redis_url) for _ in range(10)]
     yield [inbox_on(client, Scripts(client)) for client in clients]
     for client in clients:
         await client.aclose()

@@ -12,6 +12,8 @@ from redis.asyncio import Redis
 
 from bot.message import PersonId
 from bot.ports import Decision
+from bot.store.client import connect
+from bot.store.cluster import Client
 from bot.store.limiter import MOST_REFUSED, RedisLimiter
 from bot.store.scripts import Scripts
 from tests.contract.samples import START_MS
@@ -21,7 +23,7 @@ MINUTE_MS = 60_000
 ALLOWED = Decision(allowed=True)
 
 
-def limiter(redis: Redis, *windows: tuple[int, int]) -> RedisLimiter:
+def limiter(redis: Client, *windows: tuple[int, int]) -> RedisLimiter:
     """One with the rule `messages`: (most messages, ms) for each window."""
     rule = [(most, timedelta(milliseconds=window_ms)) for most, window_ms in windows]
     return RedisLimiter(Scripts(redis), {"messages": rule, "commands": [(1, timedelta(minutes=1))], "free": []})
@@ -56,7 +58,7 @@ async def test_a_message_exactly_one_window_old_is_outside(redis: Redis, after_m
 
 async def test_fifty_at_once_are_admitted_exactly(redis: Redis, redis_url: str) -> None:
     """Ten processes, fifty messages, twelve allowed: twelve are, and one refusal is told."""
-    clients = [Redis.from_url(redis_url, protocol=3) for _ in range(10)]
+    clients = [connect(redis_url) for _ in range(10)]
     limiters = [limiter(client, (12, MINUTE_MS)) for client in clients]
 
     decisions = await asyncio.gather(*[decided(limiters[n % 10], f"m{n}", n) for n in range(50)])
@@ -69,7 +71,7 @@ async def test_fifty_at_once_are_admitted_exactly(redis: Redis, redis_url: str) 
 
 async def test_fifty_retries_at_once_are_one_message(redis: Redis, redis_url: str) -> None:
     """The same message asked about by everybody is accepted by all and counts once."""
-    clients = [Redis.from_url(redis_url, protocol=3) for _ in range(10)]
+    clients = [connect(redis_url) for _ in range(10)]
     limiters = [limiter(client, (2, MINUTE_MS)) for client in clients]
 
     decisions = await asyncio.gather(*[decided(limiters[n % 10], "a", 0) for n in range(50)])

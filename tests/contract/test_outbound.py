@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from redis.asyncio import Redis
 
 from bot.message import Conversation
+from bot.store.client import connect
 from bot.store.outbound import Bucket, Buckets, RedisOutbound
 from bot.store.scripts import Scripts
 from tests.contract.samples import START_MS, conversation
@@ -206,7 +207,7 @@ async def test_of_two_pauses_the_longer_one_holds(scripts: Scripts) -> None:
 
 async def test_fifty_senders_at_once_share_one_budget(redis_url: str, redis: Redis) -> None:
     """Ten processes at the same instant: exactly the burst goes out."""
-    clients = [Redis.from_url(redis_url, protocol=3) for _ in range(10)]
+    clients = [connect(redis_url) for _ in range(10)]
     bucket = Buckets(chat=Bucket(rate=1, per=SECOND, burst=7))
     budgets = [outbound(Scripts(client, now_ms=START_MS), bucket) for client in clients]
 

@@ -44,7 +44,7 @@ async def listening(box: RedisPageBox, redis: Redis) -> AsyncIterator[RedisPageB
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(box.run(), name="page box - listen")
         async with asyncio.timeout(10):
-            while not await redis.pubsub_channels():  # noqa: ASYNC110 - told by the server, nothing signals it
+            while not box._hears:  # noqa: ASYNC110, SLF001 - nothing signals it
                 await asyncio.sleep(0.01)
         yield box
         task.cancel()
@@ -149,6 +149,7 @@ async def test_without_rings_a_reader_polls(box: RedisPageBox) -> None:
     assert [text for _, text in messages] == ["Hello"]
 
 
+@pytest.mark.one_server
 async def test_many_waiting_pages_need_no_connections(
     listening: RedisPageBox, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,6 +167,7 @@ async def test_many_waiting_pages_need_no_connections(
     assert len(connections) <= 5
 
 
+@pytest.mark.one_server
 async def test_waiting_pages_are_cheap(listening: RedisPageBox, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     """While nothing comes, a waiting page asks Redis once."""
     monkeypatch.setattr(page_box, "POLL", LONG)
@@ -177,6 +179,7 @@ async def test_waiting_pages_are_cheap(listening: RedisPageBox, redis: Redis, mo
     assert stats["cmdstat_xrange"]["calls"] <= 40  # the first look and the last
 
 
+@pytest.mark.one_server
 async def test_the_listener_survives_a_lost_connection(
     listening: RedisPageBox, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

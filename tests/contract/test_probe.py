@@ -21,6 +21,8 @@ from bot.store.cluster import Client
 from bot.store.probe import ServerFacts, _check_version, probe
 from tests.servers.redis import package_file, redis_server
 
+pytestmark = pytest.mark.one_server
+
 
 @asynccontextmanager
 async def probing(url: str) -> AsyncIterator[Client]:

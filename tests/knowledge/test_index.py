@@ -19,6 +19,7 @@ from bot.message import Language
 from bot.ports import Embedder
 from bot.store import keys
 from bot.store.answers_index import AnswersIndex
+from bot.store.cluster import beside
 from bot.store.passages import Passages
 from bot.store.passages_index import PassageIndex, rows
 from bot.store.passages_serving import ServedIndex, Serving
@@ -68,7 +69,7 @@ def on(client: Redis, embedder: Embedder, *others: Embedder, flat_up_to: int | N
 
 async def indexes(client: Redis) -> list[str]:
     """What is in FT._LIST, without the prefix of the knowledge base."""
-    names = await client.execute_command("FT._LIST")  # type: ignore[no-untyped-call]  # redis-py leaves it bare
+    names = await client.execute_command("FT._LIST", **beside(client, KB))  # type: ignore[no-untyped-call]  # redis-py leaves it bare
     return sorted(name.decode().removeprefix(f"{KB}:index:") for name in names)
 
 

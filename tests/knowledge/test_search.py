@@ -15,8 +15,11 @@ from bot.llm.embed import BuiltinEmbedder
 from bot.message import Language
 from bot.store import keys
 from bot.store.client import connect
+from bot.store.cluster import beside
 from bot.store.passages import Passages
 from tests.knowledge.sample_questions import CHINESE, ENGLISH, UNANSWERABLE
+
+KB = keys.kb("main")
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 LANGUAGES: list[tuple[Language, tuple[tuple[str, str, str], ...]]] = [("en", ENGLISH), ("zh", CHINESE)]
@@ -100,7 +103,7 @@ async def test_an_index_that_is_gone_makes_no_whole_search(ingest: Ingest, passa
     await ingest.sync([SAMPLES / "en"])
     before = await passages.search("What does a safe deposit box cost?", "en", 3)
 
-    for name in await client.execute_command("FT._LIST"):  # type: ignore[no-untyped-call]  # redis-py leaves it bare
+    for name in await client.execute_command("FT._LIST", **beside(client, KB)):  # type: ignore[no-untyped-call]  # redis-py leaves it bare
         await client.execute_command("FT.DROPINDEX", name)  # type: ignore[no-untyped-call]  # redis-py leaves it bare
     after = await passages.search("What does a safe deposit box cost?", "en", 3)
 
@@ -128,6 +131,7 @@ async def test_redis_away_is_said(embedder: BuiltinEmbedder, tmp_path: Path) -> 
     await client.aclose()
 
 
+@pytest.mark.one_server
 async def test_a_search_is_one_round_trip(ingest: Ingest, passages: Passages, client: Redis) -> None:
     """Epoch and both searches go out together; the list of versions is read again only after a change."""
     await ingest.sync([SAMPLES / "en" / "fees.md"])
@@ -218,7 +222,7 @@ async def test_the_servers_own_threshold_is_put_back(ingest: Ingest, folder: Pat
     (folder / "a.md").write_text("Two.")
     await ingest.sync([folder])
 
-    setting = await client.execute_command("FT.CONFIG", "GET", "FORK_GC_CLEAN_THRESHOLD")  # type: ignore[no-untyped-call]  # redis-py leaves it bare
+    setting = await client.execute_command("FT.CONFIG", "GET", "FORK_GC_CLEAN_THRESHOLD", **beside(client, KB))  # type: ignore[no-untyped-call]  # redis-py leaves it bare
 
     assert setting == {b"FORK_GC_CLEAN_THRESHOLD": b"100"}
 
@@ -226,13 +230,13 @@ async def test_the_servers_own_threshold_is_put_back(ingest: Ingest, folder: Pat
 async def test_a_threshold_that_a_crash_left_is_put_right(ingest: Ingest, folder: Path, client: Redis) -> None:
     """Two that collect at once, or one that dies, leave it at nothing."""
     await ingest.sync([folder])
-    await client.execute_command("FT.CONFIG", "SET", "FORK_GC_CLEAN_THRESHOLD", 0)  # type: ignore[no-untyped-call]  # redis-py leaves it bare
+    await client.execute_command("FT.CONFIG", "SET", "FORK_GC_CLEAN_THRESHOLD", 0, **beside(client, KB))  # type: ignore[no-untyped-call]  # redis-py leaves it bare
     (folder / "a.md").write_text("One.")
     await ingest.sync([folder])
     (folder / "a.md").write_text("Two.")
     await ingest.sync([folder])
 
-    setting = await client.execute_command("FT.CONFIG", "GET", "FORK_GC_CLEAN_THRESHOLD")  # type: ignore[no-untyped-call]  # redis-py leaves it bare
+    setting = await client.execute_command("FT.CONFIG", "GET", "FORK_GC_CLEAN_THRESHOLD", **beside(client, KB))  # type: ignore[no-untyped-call]  # redis-py leaves it bare
 
     assert setting == {b"FORK_GC_CLEAN_THRESHOLD": b"100"}
 

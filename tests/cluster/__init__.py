@@ -1,0 +1,1 @@
+"""What only a cluster or Sentinels can show."""
