@@ -28,11 +28,10 @@ from bot.lease import Lease
 from bot.message import Conversation, Language, MessageId, Platform, SentId
 from bot.pipeline import Pipeline
 from bot.ports import Claimed, Delivery, Inbox, Messenger, Meter
+from bot.suspects import MAX_CRASHES, SUSPECT_AGAIN, Suspects
 from bot.texts import Texts
 from bot.turn import Outcome, Turn
 
-MAX_CRASHES = 10
-"""Leases that may run out on one message before it is buried: more than a rolling kill causes, fewer than a loop."""
 POLL = timedelta(seconds=1)
 """Longest sleep while nothing is due: what a missed ring of the doorbell costs."""
 STORE_AWAY = timedelta(seconds=1)
@@ -56,15 +55,12 @@ class Doorbell(Protocol):
 
     def clear(self) -> None:
         """Forget past rings."""
-        ...
 
     def ring(self) -> None:
         """Wake whoever waits here."""
-        ...
 
     async def wait(self, longest: timedelta) -> None:
         """Return at the next ring or after `longest`; at once if it rang since `clear`."""
-        ...
 
 
 class Worker:
@@ -122,6 +118,7 @@ class Worker:
         self._leases: dict[str, Lease] = {}
         self._turns: set[asyncio.Task[None]] = set()
         self._deciding: set[asyncio.Task[object]] = set()
+        self._suspects = Suspects()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Claim and answer until `stop` is set, then let the turns in flight end.
@@ -216,6 +213,7 @@ class Worker:
         def ended(task: asyncio.Task[None]) -> None:
             self._turns.discard(task)
             self._leases.pop(token, None)
+            self._suspects.ended(token)
             self._room.release()
 
         task.add_done_callback(ended)
@@ -224,6 +222,9 @@ class Worker:
         """One turn, from claim to settle; raises nothing but cancellation."""
         claimed = lease.claimed
         structlog.contextvars.bind_contextvars(turn=turn_id(claimed.incoming.id))
+        if not self._suspects.admit(claimed):
+            await self._give_back(lease, SUSPECT_AGAIN)
+            return
         try:
             await self._turn(lease)
         except asyncio.CancelledError:

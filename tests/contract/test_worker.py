@@ -19,8 +19,9 @@ from bot.store import keys
 from bot.store.inbox import RedisInbox
 from bot.store.outbound import RedisOutbound
 from bot.store.scripts import milliseconds
+from bot.suspects import MAX_CRASHES, SUSPECT_AFTER
 from bot.turn import Turn
-from bot.worker import MAX_CRASHES, PATIENCE, PLATFORM_OFF, SENDS_END
+from bot.worker import PATIENCE, PLATFORM_OFF, SENDS_END
 from tests.contract.samples import LEASE, START_MS, claimed_by, conversation, inbox_on, incoming
 from tests.contract.stage import TEXTS, Cast, FlakyScripts, Stage, answered, comes_true
 
@@ -240,6 +241,37 @@ async def test_a_message_that_ends_every_process_is_given_up(desk: Cast, stage: 
     given_up = crashes == MAX_CRASHES
     assert stage.heard == ([FAILURE] if given_up else ["Fine."])
     assert await letters(desk.redis) == ([b"0 exceptions, 10 crashes"] if given_up else [])
+
+
+async def test_messages_that_saw_crashes_are_answered_one_at_a_time(desk: Cast, stage: Stage) -> None:
+    """One of them may have caused them, and shall not take the others along; those that saw none do not wait."""
+    at_once: list[int] = []
+    working: set[int] = set()
+    fresh = asyncio.Event()
+
+    async def look(turn: Turn) -> Turn:
+        if turn.incoming.text == "fresh":
+            fresh.set()
+            return answered(turn)
+        working.add(id(turn))
+        at_once.append(len(working))
+        await fresh.wait()
+        working.discard(id(turn))
+        return answered(turn)
+
+    desk.answer = look
+    for number in range(3):
+        await desk.inbox.put(incoming(number, conversation(str(number))))
+    for _ in range(SUSPECT_AFTER):
+        for number in range(3):
+            await claimed_by(desk.inbox, f"crash {number}")
+        desk.scripts.now_ms = (desk.scripts.now_ms or 0) + milliseconds(LEASE)
+        await desk.redis.delete(*(f"{INBOX}:claim:crash {number}" for number in range(3)))
+    await desk.inbox.put(incoming(9, conversation("9"), text="fresh"))
+
+    await desk.until(lambda: len(stage.heard) == 4)
+
+    assert at_once == [1, 1, 1]
 
 
 async def test_a_reaction_is_never_told_that_it_failed_or_that_too_much_waits(desk: Cast, stage: Stage) -> None:

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from bot import app, worker
+from bot import app, suspects
 from bot.config import Config, load
 from bot.config_rules import VARIABLES
 from bot.http.metrics import ACCEPTED, OUTCOMES, RECONNECTS, PrometheusMeter
@@ -257,7 +257,7 @@ def test_the_other_figures_of_the_documentation_are_those_of_the_code() -> None:
     """Counts and lengths."""
     assert f"| {app.MAX_QUESTION_CHARS:,} characters |" in page("chat-commands.md")
     assert f"the last {page_box.MOST} of a session" in page("operations.md")
-    assert worker.MAX_CRASHES == 10
+    assert suspects.MAX_CRASHES == 10
     assert "After ten times" in page("operations.md")
 
 
