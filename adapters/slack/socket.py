@@ -199,7 +199,7 @@ class SocketMode:
             answer = await self._client.apps_connections_open(app_token=self._app_token)
             # Pings are ours: the library gives up after half an interval, and does not let us see the pongs.
             return await session.ws_connect(
-                str(answer["url"]), autoping=False, timeout=ClientWSTimeout(ws_close=2.0), max_msg_size=2**24
+                str(answer["url"]), autoping=False, timeout=ClientWSTimeout(ws_close=1.0), max_msg_size=2**24
             )
 
 

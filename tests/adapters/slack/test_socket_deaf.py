@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -183,3 +184,19 @@ async def test_socket_mode_switched_off_is_one_clear_line(slack: Deaf, caplog: p
 
     assert slack.meter.reconnects == ["refused"] * 2
     assert [record.levelname for record in caplog.records if "switch it on" in record.getMessage()] == ["ERROR"]
+
+
+async def test_one_that_we_do_not_read_is_not_deaf(slack: Deaf) -> None:
+    """With too much in work nothing is read, the pongs neither: that is our silence, not Slack's."""
+    slack.server.sockets.ack_timeout_s = 10
+    slack.gate.slow = asyncio.Event()
+    async with slack.connected():
+        for number in range(250):
+            slack.server.say(f"D{number}", "U1", "hello")
+        await slack.server.wait_until(lambda: len(slack.server.sockets.sent) == 250, "all sent")
+        await asyncio.sleep(3 * SHORT.pong)
+        assert slack.gate.stored == []
+        slack.gate.slow.set()
+        await slack.server.wait_until(lambda: len(slack.server.sockets.acks) == 250, "all acknowledged")
+
+    assert slack.meter.reconnects == []
