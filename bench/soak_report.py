@@ -35,7 +35,7 @@ class Figures:
         strange: texts that nobody expected.
         limited: 429s of the platforms.
         given_up: Slack's events.
-        waits: of all, and of those in calm.
+        waits: of all, of those in calm, and of Telegram: Slack brings again after a minute, then after five.
         troubles: kills by role, failovers with seconds, faults by kind.
         fallen: exit codes of processes that ended by themselves.
         memory: by process.
@@ -101,6 +101,7 @@ def figures(
         waits={
             "all": waits(asked, heard.seen),
             "in calm": waits(asked, heard.seen, noted.moments, CALM_S),
+            "Telegram": waits({name: one for name, one in asked.items() if name.startswith("telegram")}, heard.seen),
         },
         kills=dict(Counter(name.split()[0] for _, name in noted.kills)),
         failovers_s=[round(took, 2) for _, took in noted.failovers],
@@ -144,6 +145,7 @@ def print_figures(found: Figures) -> None:
         ("429s of the platforms", str(found.limited)),
         ("model calls", str(found.model_calls)),
         ("wait for the first part, s: p50, p99, longest", in_seconds(all_waits)),
+        ("the same, Telegram alone", in_seconds(found.waits["Telegram"])),
         (f"the same, {CALM_S:g} s after any trouble or later", f"{in_seconds(calm)} ({calm.number} messages)"),
         ("processes killed", f"{sum(found.kills.values())}{in_brackets(found.kills)}"),
         ("Redis failovers", f"{len(found.failovers_s)}{in_brackets({'s': found.failovers_s})}"),
