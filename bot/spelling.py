@@ -50,7 +50,8 @@ def names_by_case(text: str) -> list[tuple[int, int]]:
     spans = [match.span() for match in _WITHIN.finditer(text) if match[0].casefold() in _TWO_READINGS]
     if not spans:
         return []
-    words = [match[0] for match in re.finditer(r"[^\W\d_]+", text) if match.span() not in spans and match[0] != "I"][1:]
+    names = frozenset(spans)
+    words = [match[0] for match in re.finditer(r"[^\W\d_]+", text) if match.span() not in names and match[0] != "I"][1:]
     if sum(word.islower() for word in words) <= len(words) / 2:
         return []
     dates = [match.span() for match in _NO_NAMES.finditer(text)]

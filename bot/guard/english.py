@@ -55,7 +55,7 @@ _TOKEN = re.compile(
 _CAPITALISED = re.compile(r"(?<=[a-z,;:)] )[A-Z]\w*s\b|\b[A-Z]{2,}S\b")
 _DAYS = frozenset(f"{day}days" for day in ("mon", "tues", "wednes", "thurs", "fri", "satur", "sun"))
 _VOWEL = re.compile("[aeiouy]")
-_SENTENCE_END = re.compile(r"[.!?;]+\s+(?=\S)")
+_SENTENCE_END = re.compile(r"(?<![.!?;])[.!?;]+\s+(?=\S)")
 _WITHOUT_AUXILIARY = (
     *("may", "possible", "allowed", "must", "should", "need", "what to do", "is there", "have", "offer", "price"),
 )

@@ -41,8 +41,8 @@ _PREAMBLE = re.compile(
 )
 _SUFFIX = re.compile(
     r"(?:\s*[,.!?;:]\s*|\s-+\s)(?:asap|urgent|urgently|(?:it )?is urgent|very urgent|help|anyone)[\s.!?]*$|"
-    r"[\s,.!?;:-]+(?:please|kindly|thanks(?: a lot| so much)?|thank you(?: very much| so much)?|many thanks|"
-    r"thx|cheers|pls|plz|in advance|exactly|anyway|by any chance|if possible|"
+    r"(?<![\s,.!?;:-])[\s,.!?;:-]+(?:please|kindly|thanks(?: a lot| so much)?|many thanks|"
+    r"thank you(?: very much| so much)?|thx|cheers|pls|plz|in advance|exactly|anyway|by any chance|if possible|"
     r"best regards|kind regards|regards|appreciate it|ty|please help|at all|in general)[\s.!?]*$"
 )
 _FRONTED = re.compile(
