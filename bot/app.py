@@ -33,6 +33,7 @@ from bot.errors import StartError, StoreUnavailable
 from bot.http.app import build
 from bot.http.metrics import PrometheusMeter, QueueState
 from bot.http.server import serve as serve_http
+from bot.line import Line, places_for
 from bot.llm.quote import quote
 from bot.measure import reuse as reuse  # likewise
 from bot.measure import search as search  # likewise
@@ -52,6 +53,7 @@ from bot.steps.commands import CommandAct, Commands
 from bot.steps.confirm import Confirm
 from bot.steps.late import Late
 from bot.steps.limit import Limit
+from bot.steps.place import Place
 from bot.steps.recall import Recall
 from bot.steps.remember import Remember
 from bot.steps.retrieve import Retrieve
@@ -76,9 +78,12 @@ Role = Literal["all", "gateway", "worker"]
 log = logging.getLogger(__name__)
 
 
-def steps_of(config: Config, stores: Stores, model: Model | None, texts: Texts, meter: Meter) -> Sequence[Step]:
+def steps_of(
+    config: Config, stores: Stores, model: Model | None, line: Line, texts: Texts, meter: Meter
+) -> Sequence[Step]:
     """The pipeline. Read it from top to bottom: this is what happens to a message."""
     is_admin = admins_of(config)
+    place = Place(line=line, answers=stores.answers, asks_model=model is not None)
     afford = Afford(
         spending=stores.spending,
         answers=stores.answers,
@@ -99,6 +104,7 @@ def steps_of(config: Config, stores: Stores, model: Model | None, texts: Texts, 
         Screen(max_chars=MAX_QUESTION_CHARS, texts=texts),
         Recall(max_tokens=config.history.max_tokens),
         Reuse(answers=stores.answers, scope=scope_of(config, texts), enabled=config.answers.exact, meter=meter),
+        place,
         afford,
         Rewrite(model=model, meter=meter),
         Retrieve(knowledge=stores.knowledge, top_k=config.knowledge.top_k),
@@ -111,6 +117,7 @@ def steps_of(config: Config, stores: Stores, model: Model | None, texts: Texts, 
             verifier=model if config.answers.verify == "model" else None,
             meter=meter,
         ),
+        place,
         afford,
         Answer(
             model=model,
@@ -327,10 +334,13 @@ async def build_worker(
 ) -> Worker:
     """The worker with its pipeline and delivery."""
     model = model_of(config, stack)
+    line = Line(places_for(len(config.llm.providers), config.workers.concurrency))
     send_timeout = min(SEND_TIMEOUT, config.inbox.lease * 2 / 3)
     return Worker(
         inbox=stores.inbox,
-        pipeline=Pipeline(steps_of(config, stores, model, texts, meter), meter),
+        pipeline=Pipeline(steps_of(config, stores, model, line, texts, meter), meter),
+        line=line,
+        spending=stores.spending,
         deliver=Deliver(
             inbox=stores.inbox,
             messengers=messengers,

@@ -60,7 +60,7 @@ class Company:
     @asynccontextmanager
     async def during(self, lease: Lease, voice: Language) -> AsyncIterator[None]:
         """Show typing, and say one word if it takes long, until the block ends. What fails here harms nothing."""
-        words: list[asyncio.Task[None]] = []
+        words: list[asyncio.Task[bool]] = []
         task = asyncio.create_task(self._keep(lease, voice, words), name="turn - company")
         try:
             yield
@@ -71,7 +71,7 @@ class Company:
                 if isinstance(result, Exception):
                     log.error("company failed", exc_info=result)
 
-    async def _keep(self, lease: Lease, voice: Language, words: list[asyncio.Task[None]]) -> None:
+    async def _keep(self, lease: Lease, voice: Language, words: list[asyncio.Task[bool]]) -> None:
         incoming = lease.claimed.incoming
         messenger = self._messengers[incoming.conversation.platform]
         pause = self._typing_after
@@ -86,17 +86,17 @@ class Company:
             if not words:
                 words.append(asyncio.create_task(self.say_word_if_due(lease, voice), name="turn - word of waiting"))
 
-    async def say_word_if_due(self, lease: Lease, voice: Language) -> None:
-        """The one word of a turn, if its person has waited long enough and the budget allows; never raises."""
+    async def say_word_if_due(self, lease: Lease, voice: Language) -> bool:
+        """The one word of a turn, if its person has waited long enough; never raises. False: the budget is short."""
         if lease.claimed.told_waiting or lease.age() < self._word_after:
-            return
+            return True
         incoming = lease.claimed.incoming
         messenger = self._messengers[incoming.conversation.platform]
         try:
             if not await self._outbound.spare(incoming.conversation, group=not incoming.reply_to.private):
-                return  # the budget is short, and the answers matter more
+                return False  # the budget is short, and the answers matter more
             if not await self._inbox.tell_waiting(lease.claimed):
-                return
+                return True
             part = messenger.format(self._texts("waiting", voice))[0]
             async with asyncio.timeout(self._send_timeout.total_seconds()):
                 await messenger.send(incoming.reply_to, part, key=f"{incoming.id}#wait", first=True, private=False)
@@ -104,6 +104,7 @@ class Company:
             await self._close(lease, error)
         except (SendError, StoreUnavailable, TimeoutError) as error:
             log.warning("the word of waiting was not said: %s", error)
+        return True
 
     async def _show_typing(self, lease: Lease, messenger: Messenger) -> None:
         incoming = lease.claimed.incoming

@@ -6,7 +6,7 @@
     ├── StoreUnavailable      Redis did not do what was asked: nothing is acknowledged, the act is tried again
     ├── MalformedEvent        a platform sent what is no message: logged, counted, passed over
     ├── ModelUnavailable      no answer to be had from the model now
-    │   └── ModelBusy         enough calls wait for it already: the turn comes back later
+    │   └── ModelBusy         enough calls wait for it already: the turn waits in line
     ├── EmbeddingUnavailable  no vectors to be had now
     ├── UnreadableDocument    one document is reported and skipped
     └── SendError
@@ -56,15 +56,17 @@ class ModelUnavailable(BotError):
     """The model gave no whole answer in time. Raised by `bot.llm`, caught by the steps that ask it.
 
     The person gets the best passages with a line saying that the model is away, or that it gave no answer to this.
+    `called`: False if no server was asked at all.
     """
 
-    def __init__(self, reason: str, *, fault: ModelFault = "away") -> None:
+    def __init__(self, reason: str, *, fault: ModelFault = "away", called: bool = True) -> None:
         super().__init__(reason)
         self.fault = fault
+        self.called = called
 
 
 class ModelBusy(ModelUnavailable):
-    """Enough calls wait for the model already. Raised by `bot.llm.fallback`; the turn comes back a little later."""
+    """Enough calls wait for the model already. Raised by `bot.llm.fallback`; the turn waits in line."""
 
 
 class EmbeddingUnavailable(BotError):

@@ -11,14 +11,29 @@ import logging
 import time
 from contextlib import suppress
 from datetime import timedelta
+from typing import Protocol
 
 from bot.errors import StoreUnavailable
-from bot.ports import Leader, Receiver
+from bot.ports import Receiver
 
 STOP_WAIT = timedelta(seconds=20)
 """How long a receiver that has lost its lead may take to end before it is cancelled."""
 
 log = logging.getLogger(__name__)
+
+
+class Leader(Protocol):
+    """Which of several processes does what only one may do."""
+
+    @property
+    def life(self) -> timedelta:
+        """How long a lead holds without renewal."""
+
+    async def hold(self) -> bool:
+        """Become or remain the leader; False: another is."""
+
+    async def leave(self) -> None:
+        """Let another lead at once."""
 
 
 class LedReceiver:

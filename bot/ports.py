@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Literal, Protocol
 
 from bot.message import Conversation, Incoming, Language, Part, PersonId, PlaceId, Platform, ReplyTo, SentId
-from bot.turn import Exchange, Outcome, Passage
+from bot.turn import Exchange, InLine, Outcome, Passage
 
 # --- receiving --------------------------------------------------------------------------------------------
 
@@ -46,20 +46,6 @@ class Receiver(Protocol):
 
     def silence(self) -> timedelta | None:
         """How long nothing at all has come from the platform; None: nothing ever has, or another process receives."""
-
-
-class Leader(Protocol):
-    """Which of several processes does what only one may do."""
-
-    @property
-    def life(self) -> timedelta:
-        """How long a lead holds without renewal."""
-
-    async def hold(self) -> bool:
-        """Become or remain the leader; False: another is."""
-
-    async def leave(self) -> None:
-        """Let another lead at once."""
 
 
 # --- the inbox, as the worker sees it -------------------------------------------------------------------------
@@ -102,6 +88,7 @@ class Claimed:
         history: newest exchanges of the conversation, oldest first.
         told_waiting: the person has had the word that it takes longer.
         waited: how long the message had been here when it was claimed, on Redis's clock.
+        has_place: it was claimed out of the line, for a place at the model that the worker has kept.
     """
 
     incoming: Incoming
@@ -115,13 +102,17 @@ class Claimed:
     history: tuple[Exchange, ...] = ()
     told_waiting: bool = False
     waited: timedelta = timedelta(0)
+    has_place: bool = False
 
 
 class Inbox(Protocol):
     """Mailboxes of conversations; every method is one atomic act that may safely run twice."""
 
-    async def claim(self, token: str) -> Claimed | None:
-        """Lease the earliest due conversation; None if nothing is due."""
+    async def claim(self, token: str, *, has_place: bool = False) -> Claimed | None:
+        """Lease the earliest due conversation, with a place at the model also one in line; None: nothing is due."""
+
+    async def claim_untold(self, token: str, waited: timedelta) -> Claimed | None:
+        """Lease one that nobody claimed for so long and that has not heard so, each message once; None: none is."""
 
     async def check(self) -> None:
         """Return if messages can be stored now, else raise StoreUnavailable."""
@@ -129,11 +120,17 @@ class Inbox(Protocol):
     def idle(self) -> timedelta | None:
         """How long until a conversation falls due, as the last claim saw it; None: nothing waits."""
 
+    def oldest_in_line(self) -> int | None:
+        """Arrival of the oldest message in line for a place at the model, Unix ms, as the last claims saw it."""
+
     async def renew(self, claims: Sequence[Claimed]) -> frozenset[str]:
         """Prolong leases; returns the tokens that still hold."""
 
-    async def defer(self, claimed: Claimed, delay: timedelta, *, error: bool = False) -> bool:
-        """Give the conversation back, due after `delay`; `error` counts an attempt. False: no longer ours."""
+    async def defer(self, claimed: Claimed, delay: timedelta | InLine, *, error: bool = False) -> bool:
+        """Give the conversation back, due after `delay` or when it is its turn at the model.
+
+        `error` counts an attempt. False: no longer ours.
+        """
 
     async def record(
         self,
@@ -202,6 +199,9 @@ class Spending(Protocol):
 
     async def spent(self, person: PersonId, message: str, tokens: int) -> None:
         """What it really took, in the place of the estimate."""
+
+    async def release(self, person: PersonId, message: str) -> None:
+        """Give back what is reserved for a message; asked again, it is decided about anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

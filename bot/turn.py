@@ -25,6 +25,9 @@ Outcome = Literal[
 
 MAIN = "main"
 """The knowledge base of every channel that is given none of its own."""
+InLine = Literal["in line"]
+IN_LINE: InLine = "in line"
+"""How long a turn waits for a place at the model: until its turn comes, the oldest first."""
 ASK_AGAIN = timedelta(milliseconds=500)
 """How soon to look again while another worker answers the same question; shorter costs Redis, longer the person."""
 
@@ -191,7 +194,7 @@ class Turn:
         draft: the answer, until it is remembered and becomes the reply.
         reply: what the person is told.
         silent: settled without a further word: a refusal after the first of its window.
-        wait: come back later; nothing is told.
+        wait: come back later, or when a place at the model is free; nothing is told.
         remember: what settling writes into the history.
         outcome: for the metrics.
     """
@@ -218,7 +221,7 @@ class Turn:
     draft: StoredAnswer | None = None
     reply: Reply | None = None
     silent: bool = False
-    wait: timedelta | None = None
+    wait: timedelta | InLine | None = None
     remember: Exchange | None = None
     outcome: Outcome = "answered"
 

@@ -16,21 +16,23 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 import structlog
 
 from bot.company import Company
 from bot.deliver import Deferred, Deliver, Delivered, backoff, insist
+from bot.doorbell import Doorbell
 from bot.errors import StoreUnavailable
-from bot.language import language_of
 from bot.lease import Lease
+from bot.line import Line
 from bot.message import Conversation, Language, MessageId, Platform, SentId
 from bot.pipeline import Pipeline
-from bot.ports import Claimed, Delivery, Inbox, Messenger, Meter
+from bot.ports import Claimed, Delivery, Inbox, Messenger, Meter, Spending
 from bot.suspects import MAX_CRASHES, SUSPECT_AGAIN, Suspects
 from bot.texts import Texts
-from bot.turn import Outcome, Turn
+from bot.turn import IN_LINE, Outcome, Turn
+from bot.voice import language_for
+from bot.watch import Watch
 
 POLL = timedelta(seconds=1)
 """Longest sleep while nothing is due: what a missed ring of the doorbell costs."""
@@ -42,25 +44,10 @@ SENDS_END = timedelta(seconds=12)
 PATIENCE = timedelta(minutes=2)
 """How long a turn is tried again because a store is away before that counts as its failure."""
 PLATFORM_OFF = timedelta(minutes=1)
-MAX_LANGUAGE_CHARS = 4000
-"""Of a message that its language is told by: no question is longer, and a flood of text costs the loop nothing."""
 LONG_MARKDOWN_CHARS = 2000
 """Longer replies are formatted off the event loop: about 3 ms per 2,000 characters."""
 
 log = logging.getLogger(__name__)
-
-
-class Doorbell(Protocol):
-    """Says that something may be due."""
-
-    def clear(self) -> None:
-        """Forget past rings."""
-
-    def ring(self) -> None:
-        """Wake whoever waits here."""
-
-    async def wait(self, longest: timedelta) -> None:
-        """Return at the next ring or after `longest`; at once if it rang since `clear`."""
 
 
 class Worker:
@@ -69,6 +56,8 @@ class Worker:
     Args:
         inbox: where messages wait.
         pipeline: what is done to a message.
+        line: the places at the model.
+        spending: where the tokens of a turn that is not answered are given back.
         deliver: how a reply goes out.
         company: what the person sees meanwhile.
         messengers: one for each platform that is on.
@@ -88,6 +77,8 @@ class Worker:
         *,
         inbox: Inbox,
         pipeline: Pipeline,
+        line: Line,
+        spending: Spending,
         deliver: Deliver,
         company: Company,
         messengers: Mapping[Platform, Messenger],
@@ -103,6 +94,8 @@ class Worker:
     ) -> None:
         self._inbox = inbox
         self._pipeline = pipeline
+        self._line = line
+        self._spending = spending
         self._deliver = deliver
         self._company = company
         self._messengers = messengers
@@ -119,6 +112,7 @@ class Worker:
         self._turns: set[asyncio.Task[None]] = set()
         self._deciding: set[asyncio.Task[object]] = set()
         self._suspects = Suspects()
+        self._watch = Watch(inbox=inbox, company=company, platforms=messengers, voice_of=self._voice_of, lease=lease)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Claim and answer until `stop` is set, then let the turns in flight end.
@@ -132,6 +126,9 @@ class Worker:
         async with asyncio.TaskGroup() as tasks:
             renewal = tasks.create_task(self._renew_leases(), name="worker - renew leases")
             waking = tasks.create_task(self._wake_at(stop), name="worker - wake to stop")
+            # Whom nobody has claimed waits in line, or because there is no room.
+            watching = self._watch.run(stop, lambda: self._line.waits or self._room.locked())
+            tasks.create_task(watching, name="worker - watch who waits")
             try:
                 await self._claim_until(stop)
                 await self._wait_for_turns(self._drain)
@@ -168,7 +165,7 @@ class Worker:
                 if away_since is not None:
                     await self._come_back(away_since, stop)
                     away_since, asked_at = None, time.monotonic()
-                claimed = await self._inbox.claim(token)
+                claimed = await self._inbox.claim(token, has_place=self._line.has_place)
             except StoreUnavailable as error:
                 # The same token again: if the claim was made, it is returned.
                 self._room.release()
@@ -176,6 +173,7 @@ class Worker:
                 log.warning("no message could be claimed: %s", error)
                 await self._pause(STORE_AWAY, stop)
                 continue
+            self._line.saw(self._inbox.oldest_in_line())
             if claimed is None:
                 self._room.release()
             else:
@@ -207,6 +205,8 @@ class Worker:
     def _begin(self, lease: Lease) -> None:
         token = lease.claimed.token
         self._leases[token] = lease
+        if lease.claimed.has_place:
+            self._line.admit(lease.claimed.incoming.id)
         task = asyncio.create_task(self._take(lease), name=f"turn - {token}")
         self._turns.add(task)
 
@@ -214,9 +214,14 @@ class Worker:
             self._turns.discard(task)
             self._leases.pop(token, None)
             self._suspects.ended(token)
+            self._leave_line(lease.claimed.incoming.id)
             self._room.release()
 
         task.add_done_callback(ended)
+
+    def _leave_line(self, message: MessageId, *, turned_away: bool = False) -> None:
+        if self._line.leave(message, turned_away=turned_away) and self._line.waits:
+            self._doorbell.ring()
 
     async def _take(self, lease: Lease) -> None:
         """One turn, from claim to settle; raises nothing but cancellation."""
@@ -291,13 +296,20 @@ class Worker:
             if reacts:
                 await self._end(lease, None, "failed")
                 return None
+            # Whether it ever got to the model is not known; nobody pays for what they did not get.
+            await self._spending.release(claimed.incoming.conversation.person, claimed.incoming.id)
             reason = f"{claimed.attempts} exceptions, {claimed.crashes} crashes"
             return await self._delivery(turn.told(self._texts("failure", turn.voice), "failed"), dead=reason)
         if claimed.full and not reacts:
             return await self._delivery(turn.told(self._texts("mailbox_full", turn.voice), "refused"))
         async with self._company.during(lease, turn.voice):
-            turn = await self._pipeline.run(turn)
+            try:
+                turn = await self._pipeline.run(turn)
+            finally:
+                self._leave_line(turn.incoming.id, turned_away=turn.wait == IN_LINE)
         if turn.wait is not None:
+            if turn.wait == IN_LINE and turn.reserved:
+                await self._spending.release(claimed.incoming.conversation.person, claimed.incoming.id)
             await self._company.say_word_if_due(lease, turn.voice)
             await self._inbox.defer(claimed, turn.wait)
             return None
@@ -307,18 +319,20 @@ class Worker:
         return await self._delivery(turn)
 
     def _new_turn(self, claimed: Claimed) -> Turn:
-        language = language_for(claimed)
         # Old is what is old by both clocks, Redis's and ours: one that runs ahead must not cost people their answers.
         begun = min(datetime.fromtimestamp(claimed.arrived_ms / 1000, UTC) + claimed.waited, datetime.now(UTC))
         return Turn(
             incoming=claimed.incoming,
             arrived_ms=claimed.arrived_ms,
             age=timedelta(0) if claimed.retried else begun - claimed.incoming.sent_at,
-            language=language,
-            voice=self._voice or language,
+            language=language_for(claimed),
+            voice=self._voice_of(claimed),
             base=self._base_of(claimed.incoming.conversation),
             history=claimed.history,
         )
+
+    def _voice_of(self, claimed: Claimed) -> Language:
+        return self._voice or language_for(claimed)
 
     async def _delivery(self, turn: Turn, *, dead: str = "") -> Delivery:
         if turn.reply is None:
@@ -384,15 +398,3 @@ class Worker:
 def turn_id(message: MessageId) -> str:
     """What a turn is called in the logs, in those of every worker that had it: a digest, for ids name people."""
     return hashlib.blake2b(message.encode(), digest_size=8).hexdigest()
-
-
-def language_for(claimed: Claimed) -> Language:
-    """The person's language: the message's own where it has words, else their platform's or their last question's.
-
-    The name of a command is nobody's language.
-    """
-    incoming = claimed.incoming
-    hint = incoming.locale or (language_of(claimed.history[-1].question) if claimed.history else None)
-    if incoming.command is None:
-        return language_of(incoming.text[:MAX_LANGUAGE_CHARS], hint)
-    return language_of("" if hint else incoming.command.argument, hint)

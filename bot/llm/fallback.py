@@ -112,7 +112,7 @@ class Models:
         """
         reasons: list[str] = []
         faults: set[ModelFault] = set()
-        busy = False
+        busy = called = False
         for position, provider in enumerate(self._providers):
             if provider.waiting >= self._most_waiting:
                 busy = True
@@ -123,6 +123,7 @@ class Models:
                 reasons.append(f"{provider.name} is left alone for a while")
                 faults.add("away")
                 continue
+            called = True
             try:
                 completion = await self._ask(provider, call, messages, max_tokens)
             except ModelUnavailable as error:
@@ -131,10 +132,10 @@ class Models:
             else:
                 return replace(completion, fallback=position > 0)
         if busy:
-            raise ModelBusy("; ".join(reasons))
+            raise ModelBusy("; ".join(reasons), called=called)
         # One that would answer a shorter request is worth a second one.
         fault: ModelFault = "too_long" if "too_long" in faults else "request" if faults == {"request"} else "away"
-        raise ModelUnavailable("; ".join(reasons), fault=fault)
+        raise ModelUnavailable("; ".join(reasons), fault=fault, called=called)
 
     async def _ask(
         self, provider: _Provider, call: int, messages: Sequence[ModelMessage], max_tokens: int | None

@@ -22,13 +22,10 @@ from bot.sanitise import addresses_outside_code, harmless
 from bot.smalltalk import small_talk
 from bot.texts import Texts
 from bot.tokens import estimate_tokens
-from bot.turn import AnswerKey, Passage, Quoted, StoredAnswer, Turn
+from bot.turn import IN_LINE, AnswerKey, Passage, Quoted, StoredAnswer, Turn
 
 LEAD_RENEWAL = timedelta(seconds=5)
 """A third of the life of a leader's mark: two renewals may fail before another leads."""
-
-MODEL_BUSY = timedelta(seconds=1)
-"""How soon to ask again when enough calls wait for the model; shorter costs a search each time."""
 
 Quote = Callable[[str, Language, tuple[Passage, ...]], Quoted]
 """Passages as an answer to a question."""
@@ -78,8 +75,11 @@ class Answer:
             try:
                 turn, completion = await self._asked(self._model, turn)
             except ModelBusy as error:
-                log.info("the turn comes back later: %s", error)
-                return replace(turn, wait=MODEL_BUSY)
+                log.info("the turn waits in line: %s", error)
+                # Those who wait for this answer would wait for who waits in line.
+                if turn.leads and turn.question_key is not None:
+                    await self._answers.free(turn.question_key, turn.incoming.id)
+                return replace(turn, wait=IN_LINE)
             except ModelUnavailable as error:
                 log.warning("no answer of the model, passages are quoted: %s", error)
                 notice = "model_away" if error.fault in ("away", "setup") else "model_declined"
@@ -111,10 +111,9 @@ class Answer:
         started = time.monotonic()
         try:
             completion = await model.complete(messages)
-        except ModelBusy:
-            raise
-        except ModelUnavailable:
-            self._meter.model("failed", time.monotonic() - started, 0, 0)
+        except ModelUnavailable as error:
+            if error.called:
+                self._meter.model("failed", time.monotonic() - started, 0, 0)
             raise
         seconds = time.monotonic() - started
         result: Literal["ok", "truncated"] = "ok" if completion.complete else "truncated"

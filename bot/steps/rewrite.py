@@ -75,7 +75,8 @@ class Rewrite:
             async with asyncio.timeout(DEADLINE.total_seconds()):
                 completion = await model.complete(request, max_tokens=MAX_TOKENS)
         except (ModelUnavailable, TimeoutError) as error:
-            self._meter.model("failed", time.monotonic() - started, 0, 0)
+            if not isinstance(error, ModelUnavailable) or error.called:
+                self._meter.model("failed", time.monotonic() - started, 0, 0)
             log.warning("a follow-up is searched for as it stands: %s", str(error) or "no answer in time")
             return None
         self._meter.model(

@@ -94,7 +94,8 @@ class Similar:
             async with asyncio.timeout(DEADLINE.total_seconds()):
                 completion = await model.complete(messages(stored, asked), max_tokens=MAX_TOKENS)
         except (ModelUnavailable, TimeoutError) as error:
-            self._meter.model("failed", time.monotonic() - started, 0, 0)
+            if not isinstance(error, ModelUnavailable) or error.called:
+                self._meter.model("failed", time.monotonic() - started, 0, 0)
             log.warning("the model did not say whether two questions are the same: %s", error or "no answer in time")
             return False
         result: Literal["ok", "truncated"] = "ok" if completion.complete else "truncated"

@@ -23,7 +23,7 @@ from bot.store.client import translated
 from bot.store.cluster import Client
 from bot.store.ledger import claimed_from, delivery_to_json
 from bot.store.scripts import Argument, Scripts, milliseconds
-from bot.turn import Exchange
+from bot.turn import IN_LINE, Exchange, InLine
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +71,7 @@ class RedisInbox:
         self._shown_ms = milliseconds(shown_ttl)
         self._turn_of_partition = 0
         self._idle: timedelta | None = None
+        self._in_line_ms: dict[int, int] = {}
 
     async def put(self, incoming: Incoming) -> Accepted:
         """Store a message once; see `put.lua`. One round trip.
@@ -98,47 +99,76 @@ class RedisInbox:
         )
         return cast("Accepted", cast("bytes", answer).decode())
 
-    async def claim(self, token: str) -> Claimed | None:
+    async def claim(self, token: str, *, has_place: bool = False) -> Claimed | None:
         """Lease the earliest due conversation; see `claim.lua`. Partitions are asked in turn, one round trip each.
 
         Raises:
             StoreUnavailable: nothing is certain; claim again with the same token, before any other claim.
         """
         while True:
-            partition, record = await self._lease_earliest(token)
+            partition, record = await self._lease_earliest(token, has_place=has_place)
             if record is None:
                 return None
-            try:
-                return claimed_from(record, token)
-            except (ValueError, KeyError, TypeError):
-                # Left by another version of ours, or by a hand. One message must not stop all others.
-                log.exception("a message cannot be read and goes to the dead letters")
-                await self._bury_unreadable(record, token, partition)
+            claimed = await self._readable(record, token, partition)
+            if claimed is not None:
+                return claimed
 
-    async def _lease_earliest(self, token: str) -> tuple[int, list[object] | None]:
+    async def claim_untold(self, token: str, waited: timedelta) -> Claimed | None:
+        """Lease a conversation that nobody claimed for so long and that has not heard so; see `claim.lua`.
+
+        Each waiting message is returned once. One round trip for each partition.
+
+        Raises:
+            StoreUnavailable: if something was claimed, its lease runs out.
+        """
+        for partition in range(self._partitions):
+            record = await self._claim(partition, token, waited=waited)
+            if len(record) > 2:
+                return await self._readable(record, token, partition)
+        return None
+
+    async def _readable(self, record: list[object], token: str, partition: int) -> Claimed | None:
+        try:
+            return claimed_from(record, token)
+        except (ValueError, KeyError, TypeError):
+            # Left by another version of ours, or by a hand. One message must not stop all others.
+            log.exception("a message cannot be read and goes to the dead letters")
+            await self._bury_unreadable(record, token, partition)
+            return None
+
+    async def _claim(
+        self, partition: int, token: str, *, has_place: bool = False, waited: timedelta = timedelta(0)
+    ) -> list[object]:
+        answer = await self._scripts.run(
+            "claim",
+            [keys.inbox(partition, self._lane)],
+            token,
+            self._lease_ms,
+            self._max_turns,
+            self._history_ms,
+            int(has_place),
+            milliseconds(waited),
+            self._scripts.now,
+        )
+        record = cast("list[object]", answer)
+        self._in_line_ms[partition] = cast("int", record[-1])
+        return record
+
+    async def _lease_earliest(self, token: str, *, has_place: bool) -> tuple[int, list[object] | None]:
         first = self._turn_of_partition
         waits_ms: list[int] = []
         for offset in range(self._partitions):
             partition = (first + offset) % self._partitions
             # Should the answer be lost, the repeated claim asks here first and finds what it was given.
             self._turn_of_partition = partition
-            answer = await self._scripts.run(
-                "claim",
-                [keys.inbox(partition, self._lane)],
-                token,
-                self._lease_ms,
-                self._max_turns,
-                self._history_ms,
-                self._scripts.now,
-            )
-            if isinstance(answer, int):
-                waits_ms.append(answer)
+            record = await self._claim(partition, token, has_place=has_place)
+            if len(record) == 2:
+                waits_ms.append(cast("int", record[0]))
                 continue
             self._turn_of_partition = (partition + 1) % self._partitions
-            record = cast("list[object]", answer)
             # Of the partitions not asked nothing is known: there may be something due.
             asked_all = self._partitions == 1
-            self._idle = timedelta(milliseconds=cast("int", record[-1]) if asked_all else 0)
+            self._idle = timedelta(milliseconds=cast("int", record[-2]) if asked_all else 0)
             return partition, record
         due_ms = [wait for wait in waits_ms if wait >= 0]
         self._idle = timedelta(milliseconds=min(due_ms)) if due_ms else None
@@ -147,6 +177,11 @@ class RedisInbox:
     def idle(self) -> timedelta | None:
         """How long until a conversation falls due, as the last claim saw it; None: nothing waits."""
         return self._idle
+
+    def oldest_in_line(self) -> int | None:
+        """Arrival of the oldest message that waits for a place at the model, Unix ms, as the last claims saw it."""
+        waiting = [arrived_ms for arrived_ms in self._in_line_ms.values() if arrived_ms >= 0]
+        return min(waiting, default=None)
 
     async def _bury_unreadable(self, record: list[object], token: str, partition: int) -> None:
         conversation, _, fields, *_ = cast("tuple[bytes, bytes, list[bytes]]", record)
@@ -184,7 +219,7 @@ class RedisInbox:
             held.update(token.decode() for token in cast("list[bytes]", answer))
         return frozenset(held)
 
-    async def defer(self, claimed: Claimed, delay: timedelta, *, error: bool = False) -> bool:
+    async def defer(self, claimed: Claimed, delay: timedelta | InLine, *, error: bool = False) -> bool:
         """Give the conversation back; see `defer.lua`. One round trip.
 
         Raises:
@@ -195,7 +230,7 @@ class RedisInbox:
             [self._prefix(claimed.incoming)],
             claimed.incoming.conversation.id,
             claimed.token,
-            milliseconds(delay),
+            -1 if delay == IN_LINE else milliseconds(delay),
             int(error),
             keys.doorbell(),
             self._scripts.now,
@@ -321,7 +356,7 @@ class RedisInbox:
         await asyncio.gather(*(self._scripts.run_lasting("check", [prefix], keys.CHECK_MS) for prefix in prefixes))
 
     async def queue(self) -> tuple[int, timedelta]:
-        """Messages waiting and the age of the oldest, for the metrics; see `queue.lua`.
+        """Messages waiting, and how long the oldest has waited to be taken up, for the metrics; see `queue.lua`.
 
         One round trip for each partition.
 

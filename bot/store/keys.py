@@ -37,10 +37,13 @@ TERMINAL = "pt"
 def inbox(partition: int, lane: str = SERVED) -> str:
     """Prefix of all keys of a partition; the scripts build their keys from it.
 
-    `:due` ZSET conversation → Unix ms when it may next be claimed; no TTL.
+    `:due` ZSET conversation → Unix ms when it may next be claimed; in line for a place at the model: 10^14 and the
+        arrival of its message; no TTL.
     `:mail:<conversation>` LIST of message ids, oldest first; no TTL, gone when empty.
     `:body:<conversation>` HASH message id → record; no TTL, gone when empty.
-    `:turn:<conversation>` HASH, the open turn: `id token attempts crashes told reply s<k>`; gone when settled.
+    `:turn:<conversation>` HASH, the open turn: `id token attempts crashes in_line watched told reply s<k>`; gone when
+        settled.
+    `:watched` STRING, Unix ms: who waited before has been looked at for the word of waiting; TTL `history.ttl`.
     `:clock` STRING, Unix ms at which something was last made due; TTL a day.
     `:claim:<token>` STRING conversation; lives one lease.
     `:seen:<hour>` SET of message ids by the platform's hour; lives `SEEN_MS` after the last addition.

@@ -53,7 +53,9 @@ def claimed_from(answer: list[object], token: str) -> Claimed:
     Raises:
         ValueError, KeyError, TypeError: a record is not one of ours.
     """
-    _, body, fields, exchanges, now_ms, _ = cast("tuple[bytes, bytes, list[bytes], list[bytes], int, int]", answer)
+    _, body, fields, exchanges, now_ms, *_ = cast(
+        "tuple[bytes, bytes, list[bytes], list[bytes], int, int, int]", answer
+    )
     arrived_ms, full, record = body.split(b":", 2)
     turn = dict(zip(fields[::2], fields[1::2], strict=True))
     reply = turn.get(b"reply")
@@ -68,6 +70,7 @@ def claimed_from(answer: list[object], token: str) -> Claimed:
         delivery=None if reply is None else delivery_from_json(reply, _sent(turn)),
         history=tuple(_readable(exchanges)),
         told_waiting=b"told" in turn,
+        has_place=turn.get(b"in_line") == b"1",
         waited=timedelta(milliseconds=max(0, now_ms - int(arrived_ms))),
     )
 

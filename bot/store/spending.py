@@ -59,3 +59,13 @@ class RedisSpending:
         """
         if self._windows:
             await self._scripts.run("spent", [f"{keys.limit(RULE, person)}:tokens"], message, tokens)
+
+    async def release(self, person: PersonId, message: str) -> None:
+        """Take a reservation back; see `unspend.lua`. One round trip, none without windows.
+
+        Raises:
+            StoreUnavailable: it may stand as it was; releasing again is safe.
+        """
+        if self._windows:
+            key = keys.limit(RULE, person)
+            await self._scripts.run("unspend", [key, f"{key}:tokens"], message)

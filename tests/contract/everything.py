@@ -19,7 +19,7 @@ from bot.store.limiter import RedisLimiter
 from bot.store.outbound import Bucket, Buckets, RedisOutbound
 from bot.store.scripts import Scripts
 from bot.store.spending import RedisSpending
-from bot.turn import AnswerKey, Exchange, StoredAnswer
+from bot.turn import IN_LINE, AnswerKey, Exchange, StoredAnswer
 from tests.contract.samples import START_MS, claimed_by, conversation, inbox_on, incoming
 
 HERE, THREAD = conversation(), conversation("7", "c", "t")
@@ -46,8 +46,8 @@ async def use_everything(redis: Redis, scripts: Scripts) -> None:
 async def _use_inbox(inbox: RedisInbox) -> None:
     for number in range(5):
         await inbox.put(incoming(number, THREAD, addressing="call"))
-    for token in ("settled", "deferred", "buried", "released", "leased"):
-        claimed = await inbox.claim(token)
+    for token in ("settled", "deferred", "lined up", "buried", "released", "leased"):
+        claimed = await inbox.claim(token, has_place=True)
         assert claimed is not None
         assert await inbox.renew([claimed]) == {token}
         await inbox.tell_waiting(claimed)
@@ -56,12 +56,15 @@ async def _use_inbox(inbox: RedisInbox) -> None:
             await inbox.settle(claimed, Exchange(question="q", answer="a", tokens=1))
         elif token == "deferred":
             await inbox.defer(claimed, timedelta(0), error=True)
+        elif token == "lined up":
+            await inbox.defer(claimed, IN_LINE)
         elif token == "buried":
             await inbox.bury(claimed, "it failed")
         elif token == "released":
             await inbox.release_claims()
     await inbox.queue()
     await inbox.check()
+    await inbox.claim_untold("watched", timedelta(milliseconds=1))
 
 
 async def _use_dead_letters(redis: Redis, scripts: Scripts) -> None:
@@ -96,6 +99,8 @@ async def _use_budgets(scripts: Scripts) -> None:
     for number in range(2):
         await spending.reserve(HERE.person, str(number), START_MS, 9)
     await spending.spent(HERE.person, "0", 8)
+    await spending.reserve(conversation("8").person, "0", START_MS, 9)
+    await spending.release(conversation("8").person, "0")
     bucket = Bucket(rate=1, per=timedelta(minutes=1), burst=1)
     outbound = RedisOutbound(scripts, {"telegram": Buckets(bot=bucket, chat=bucket, group=bucket)})
     await outbound.take(HERE, group=True, asker="m1#0")

@@ -12,6 +12,8 @@ from bot.ports import Accepted, Delivery
 from bot.turn import Exchange
 
 Mark = tuple[str, str]
+IN_LINE_MS = 10**14
+"""In the line for the model: this and the arrival of the message."""
 
 
 @dataclass
@@ -32,6 +34,8 @@ class OpenTurn:
     attempts: int = 0
     crashes: int = 0
     told: bool = False
+    in_line: bool = False
+    watched: bool = False
     reply: Delivery | None = None
     sent: dict[int, str] = field(default_factory=dict)
 
@@ -91,9 +95,20 @@ class InboxModel:
             box.due_ms = now
         return "refused" if full else "stored"
 
-    def due(self, now: int) -> list[Conversation]:
-        """What may be claimed."""
-        return [where for where, box in self.boxes.items() if box.due_ms is not None and box.due_ms <= now]
+    def due(self, now: int, *, has_place: bool = False) -> dict[Conversation, int]:
+        """What may be claimed, and since when; in line for the model, since it arrived."""
+        waiting = {where: box.due_ms for where, box in self.boxes.items() if box.due_ms is not None}
+        due = {where: at for where, at in waiting.items() if at <= now}
+        line = {where: at - IN_LINE_MS for where, at in waiting.items() if at >= IN_LINE_MS}
+        return due | line if has_place else due
+
+    def untold(self, now: int, wait_ms: int) -> set[Conversation]:
+        """Who has waited so long for a claim, and was neither told nor looked at."""
+        waiting = self.due(now, has_place=True).items()
+        turns = {
+            where: self.boxes[where].turn or OpenTurn(id=MessageId("")) for where, at in waiting if at <= now - wait_ms
+        }
+        return {where for where, turn in turns.items() if not (turn.told or turn.watched or turn.reply is not None)}
 
     def holds(self, where: Conversation, token: str) -> bool:
         """The token is that of the conversation's open turn."""
@@ -107,6 +122,7 @@ class InboxModel:
             box.turn = OpenTurn(id=box.mail[0].incoming.id)
         if not self.repeats(token, now):
             box.turn.crashes += 1
+            box.turn.in_line = (box.due_ms or 0) >= IN_LINE_MS
         box.turn.token = token
         box.due_ms = now + self._lease_ms
         self.leases[token] = where, box.due_ms
@@ -133,7 +149,8 @@ class InboxModel:
         box.turn.token = None
         box.turn.crashes -= 1
         box.turn.attempts += int(error)
-        box.due_ms = now + delay_ms
+        arrived_ms = box.mail[0].arrived_ms
+        box.due_ms = {0: min(now, arrived_ms), -1: IN_LINE_MS + arrived_ms}.get(delay_ms, now + delay_ms)
         self.leases.pop(token, None)
         return True
 
@@ -143,7 +160,8 @@ class InboxModel:
         for box in self.boxes.values():
             if box.turn is not None and box.turn.token is not None and (box.due_ms or 0) > now:
                 self.leases.pop(box.turn.token, None)
-                box.turn.token, box.due_ms, ended = None, now, ended + 1
+                box.turn.token, ended = None, ended + 1
+                box.due_ms = min(now, box.mail[0].arrived_ms)
         return ended
 
     def settle(self, message: Incoming, token: str, remember: Exchange | None, now: int) -> str:

@@ -13,7 +13,9 @@ from redis.asyncio import Redis
 
 from bot.company import Company
 from bot.deliver import Deliver
+from bot.doorbell import Doorbell
 from bot.errors import StoreUnavailable
+from bot.line import Line
 from bot.message import Part, Platform, ReplyTo, SentId
 from bot.pipeline import Pipeline
 from bot.store import keys
@@ -23,9 +25,9 @@ from bot.store.outbound import RedisOutbound
 from bot.store.scripts import Argument, Scripts, milliseconds
 from bot.texts import Texts
 from bot.turn import MAIN, StoredAnswer, Turn
-from bot.worker import Doorbell, Worker
+from bot.worker import Worker
 from tests.contract.samples import LEASE
-from tests.fakes.ports import FakeMeter
+from tests.fakes.ports import FakeMeter, FakeSpending
 
 TEXTS = Texts.load()
 SEND_TIMEOUT = timedelta(seconds=10)
@@ -173,12 +175,16 @@ class Cast:
     drain: timedelta = timedelta(milliseconds=20)
     lease: timedelta = LEASE
     doorbell: Doorbell | None = None
+    line: Line = field(default_factory=lambda: Line(2))
+    spending: FakeSpending = field(default_factory=FakeSpending)
 
     def worker(self) -> Worker:
         """A new worker."""
         return Worker(
             inbox=self.inbox,
             pipeline=Pipeline([Step(self.answer)], self.meter),
+            line=self.line,
+            spending=self.spending,
             deliver=Deliver(
                 inbox=self.inbox,
                 messengers=self.stages,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import ClassVar
 
@@ -30,7 +31,7 @@ from bot.store import keys
 from bot.store.forgetting import RedisForgetting
 from bot.store.inbox import RedisInbox
 from bot.store.scripts import Scripts, milliseconds
-from bot.turn import Exchange
+from bot.turn import IN_LINE, Exchange
 from tests.contract.inbox_model import InboxModel, OpenTurn
 from tests.contract.inbox_picture import picture_of
 from tests.contract.leaks import keys_without_ttl
@@ -125,17 +126,32 @@ class InboxMachine(RuleBasedStateMachine):
 
     # --- working ---
 
-    @rule(target=CLAIMS)
-    def claim(self) -> Claimed | MultipleResults[Claimed]:
+    @rule(target=CLAIMS, has_place=st.booleans())
+    def claim(self, has_place: bool = False) -> Claimed | MultipleResults[Claimed]:
         """A new claim gets the earliest due conversation of some partition, and none that is leased."""
         token = f"token-{self.number()}"
-        due = self.model.due(self.now)
-        claimed = self.runner.run(self.inbox.claim(token))
+        due = self.model.due(self.now, has_place=has_place)
+        claimed = self.runner.run(self.inbox.claim(token, has_place=has_place))
         if claimed is None:
-            assert due == []
+            assert not due
             return multiple()
-        self.check_earliest(claimed)
+        self.check_earliest(claimed, due)
         self.check_claimed(claimed, self.model.claim(claimed.incoming.conversation, token, self.now))
+        return claimed
+
+    @rule(target=CLAIMS, wait_ms=st.sampled_from([1, 1000]))
+    def claim_untold(self, wait_ms: int) -> Claimed | MultipleResults[Claimed]:
+        """Somebody who has waited so long and was not looked at; whoever is returned is not again."""
+        token = f"token-{self.number()}"
+        untold = self.model.untold(self.now, wait_ms)
+        claimed = self.runner.run(self.inbox.claim_untold(token, timedelta(milliseconds=wait_ms)))
+        if claimed is None:
+            return multiple()  # those whose time was up when somebody else was looked for last are passed over
+        where = claimed.incoming.conversation
+        assert where in untold
+        turn = self.model.claim(where, token, self.now)
+        turn.watched = True
+        self.check_claimed(claimed, turn)
         return claimed
 
     @rule(target=CLAIMS, earlier=CLAIMS)
@@ -148,26 +164,22 @@ class InboxMachine(RuleBasedStateMachine):
         claimed = self.runner.run(self.inbox.claim(earlier.token))
         if claimed is None:
             assert not repeats
-            assert due == []
+            assert not due
             return multiple()
         if repeats:
             assert claimed.incoming.conversation == self.model.leases[earlier.token][0]
         else:
-            self.check_earliest(claimed)
+            self.check_earliest(claimed, due)
         self.check_claimed(claimed, self.model.claim(claimed.incoming.conversation, earlier.token, self.now))
         return claimed
 
-    def check_earliest(self, claimed: Claimed) -> None:
+    def check_earliest(self, claimed: Claimed, due: Mapping[Conversation, int]) -> None:
         """Due, and none of its partition was due before it."""
         where = claimed.incoming.conversation
         partition = keys.partition_of(where.id, self.partitions)
-        rivals = [
-            self.model.boxes[rival].due_ms or 0
-            for rival in self.model.due(self.now)
-            if keys.partition_of(rival.id, self.partitions) == partition
-        ]
-        assert where in self.model.due(self.now)
-        assert self.model.boxes[where].due_ms == min(rivals)
+        rivals = [at for rival, at in due.items() if keys.partition_of(rival.id, self.partitions) == partition]
+        assert where in due
+        assert due[where] == min(rivals)
 
     def check_claimed(self, claimed: Claimed, turn: OpenTurn) -> None:
         """The worker is told all that is known of the turn."""
@@ -189,6 +201,7 @@ class InboxMachine(RuleBasedStateMachine):
             delivery=delivery,
             history=tuple(exchange for _, exchange in box.history),
             told_waiting=turn.told,
+            has_place=turn.in_line,
             waited=timedelta(milliseconds=self.now - head.arrived_ms),
         )
         assert claimed == expected
@@ -199,11 +212,11 @@ class InboxMachine(RuleBasedStateMachine):
         held = self.runner.run(self.inbox.renew(claims))
         assert held == {claimed.token for claimed in claims if self.model.renew(*held_by(claimed), self.now)}
 
-    @rule(claimed=CLAIMS, delay_ms=st.sampled_from([0, 1, 1000, 2 * LEASE_MS]), error=st.booleans())
+    @rule(claimed=CLAIMS, delay_ms=st.sampled_from([-1, 0, 1, 1000, 2 * LEASE_MS]), error=st.booleans())
     def defer(self, claimed: Claimed, delay_ms: int, error: bool) -> None:
         """Only the holder gives back."""
         expected = self.model.defer(*held_by(claimed), delay_ms, self.now, error=error)
-        delay = timedelta(milliseconds=delay_ms)
+        delay = IN_LINE if delay_ms < 0 else timedelta(milliseconds=delay_ms)
         assert self.runner.run(self.inbox.defer(claimed, delay, error=error)) == expected
 
     @rule(
@@ -330,10 +343,11 @@ class InboxMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_queue_is_counted(self) -> None:
-        """What waits, and how long the oldest has."""
-        mailboxes = [box.mail for box in self.model.boxes.values() if box.mail]
-        age_ms = max((self.now - mail[0].arrived_ms for mail in mailboxes), default=0)
-        expected = sum(map(len, mailboxes)), timedelta(milliseconds=age_ms)
+        """What waits, and how long the oldest that may be taken up has."""
+        waiting = sum(len(box.mail) for box in self.model.boxes.values())
+        heads = [self.model.boxes[where].mail[0] for where in self.model.due(self.now, has_place=True)]
+        age_ms = max((self.now - head.arrived_ms for head in heads), default=0)
+        expected = waiting, timedelta(milliseconds=age_ms)
         assert self.runner.run(self.inbox.queue()) == expected
 
     @invariant()
@@ -366,7 +380,7 @@ class InboxMachine(RuleBasedStateMachine):
         try:
             while any(box.mail for box in self.model.boxes.values()):
                 self.time_passes(2 * LEASE_MS)
-                claimed = self.runner.run(self.inbox.claim(f"last-{self.number()}"))
+                claimed = self.runner.run(self.inbox.claim(f"last-{self.number()}", has_place=True))
                 assert claimed is not None
                 self.model.claim(claimed.incoming.conversation, claimed.token, self.now)
                 assert self.runner.run(self.inbox.settle(claimed, None)) == "settled"

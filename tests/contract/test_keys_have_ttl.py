@@ -24,6 +24,7 @@ async def test_every_key_has_a_ttl_or_is_listed(redis: Redis) -> None:
     assert await keys_without_ttl(redis) == []
     assert names == {
         *("due", "mail", "body", "turn", "clock", "claim", "seen", "history", "thread", "of", "mark", "dead", "deadof"),
+        "watched",
         *("refused", "tokens", "answer", "asked", "lead", "bot", "chat", "group", "closed", "keys"),
         *("documents", "epoch", "serving", "p", "checked"),
     }

@@ -69,6 +69,20 @@ async def test_what_was_really_spent_counts(redis: Redis) -> None:
     assert not (await tokens.reserve(PERSON, "c", START_MS + 2, 1)).allowed
 
 
+async def test_what_was_not_used_is_given_back(redis: Redis) -> None:
+    """As if it had never been reserved; asked again, the message is decided about anew. Twice is as once."""
+    tokens = spending(redis, (100, MINUTE_MS))
+    await tokens.reserve(PERSON, "a", START_MS, 90)
+    for _ in range(2):
+        await tokens.release(PERSON, "a")
+    other = await tokens.reserve(PERSON, "b", START_MS + 1, 60)
+    again = await tokens.reserve(PERSON, "a", START_MS + 2, 60)
+    await tokens.release(PERSON, "unknown")
+
+    assert other == YES
+    assert not again.allowed
+
+
 async def test_one_request_larger_than_the_bound_is_answered_once(redis: Redis) -> None:
     """Else the bound would be a wall; afterwards the window must run out."""
     tokens = spending(redis, (100, MINUTE_MS))

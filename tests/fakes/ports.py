@@ -75,6 +75,7 @@ class FakeSpending:
     decision: Decision = field(default_factory=lambda: Decision(allowed=True))
     reserved: list[int] = field(default_factory=list)
     corrected: list[int] = field(default_factory=list)
+    released: list[str] = field(default_factory=list)
 
     async def reserve(self, person: PersonId, message: str, arrived_ms: int, tokens: int) -> Decision:
         """The decision."""
@@ -84,6 +85,10 @@ class FakeSpending:
     async def spent(self, person: PersonId, message: str, tokens: int) -> None:
         """Remember."""
         self.corrected.append(tokens)
+
+    async def release(self, person: PersonId, message: str) -> None:
+        """Remember."""
+        self.released.append(message)
 
 
 @dataclass

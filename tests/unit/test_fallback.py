@@ -215,8 +215,9 @@ async def test_only_so_many_wait_for_one_and_the_others_are_told_to_come_back() 
     waiting = [asyncio.create_task(one.complete(HELLO)) for one in (alone, alone, together, together)]
     await asyncio.sleep(0)
 
-    with pytest.raises(ModelBusy):
+    with pytest.raises(ModelBusy) as busy:
         await alone.complete(HELLO)
+    assert not busy.value.called
     assert (await together.complete(HELLO)).text == "second"
     first.hangs.set()
     assert [completion.text for completion in await asyncio.gather(*waiting)] == ["first"] * 4

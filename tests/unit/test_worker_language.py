@@ -7,7 +7,7 @@ import pytest
 from bot.message import Command, Incoming, Language
 from bot.ports import Claimed
 from bot.turn import Exchange
-from bot.worker import language_for
+from bot.voice import language_for
 from tests.make import incoming
 
 CHINESE = (Exchange(question="转账要多少钱？", answer="", tokens=1),)

@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 
 from bot.company import Company
 from bot.deliver import Deliver
+from bot.line import Line
 from bot.message import Part, ReplyTo, SentId
 from bot.pipeline import Pipeline
 from bot.ports import Claimed, Delivery
@@ -26,7 +27,7 @@ from bot.store.scripts import Scripts
 from bot.texts import Texts
 from bot.turn import MAIN, Exchange, StoredAnswer, Turn
 from bot.worker import Worker
-from tests.fakes.ports import FakeMeter
+from tests.fakes.ports import FakeMeter, FakeSpending
 from tests.make import conversation, incoming
 
 LEASE = timedelta(seconds=15)
@@ -180,6 +181,8 @@ def a_worker(redis: Redis, inbox: RedisInbox, mouth: Mouth, answer: Callable[[Tu
     return Worker(
         inbox=inbox,
         pipeline=Pipeline([Answering(answer)], meter),
+        line=Line(4),
+        spending=FakeSpending(),
         deliver=Deliver(
             inbox=inbox,
             messengers={"telegram": mouth},

@@ -3,13 +3,14 @@
 -- KEYS[1]  prefix of the inbox partition
 -- ARGV[1]  conversation id
 -- ARGV[2]  token of the claim
--- ARGV[3]  how much later, ms, >= 0
+-- ARGV[3]  how much later, ms; 0: at once, before whatever came after it; -1: in line, until a place at the model is free
 -- ARGV[4]  1 if an exception made it so: it counts an attempt
 -- ARGV[5]  doorbell channel
 -- ARGV[6]  now, Unix ms; '' in production
 -- Returns  1, or 0 if the token does not hold (any more): a second run changes nothing
 --
--- Atomic, because giving back what another has claimed would let a third in. O(log n).
+-- Atomic, because giving back what another has claimed would let a third in. Who lines up rings if nobody did before:
+-- from then on whoever has a place looks by himself. O(log n).
 
 local prefix, conversation, token = KEYS[1], ARGV[1], ARGV[2]
 local delay_ms, is_error, doorbell, now = tonumber(ARGV[3]), ARGV[4] == '1', ARGV[5], clock(ARGV[6])
@@ -24,5 +25,13 @@ redis.call('HINCRBY', turn, 'crashes', -1)
 if is_error then
   redis.call('HINCRBY', turn, 'attempts', 1)
 end
-make_due(prefix, conversation, now + delay_ms, now, doorbell)
+local due, arrived = prefix .. ':due', arrival_of_turn(prefix, conversation)
+if delay_ms < 0 then
+  redis.call('ZADD', due, IN_LINE + arrived, conversation)
+  if redis.call('ZCOUNT', due, IN_LINE, '+inf') == 1 then
+    redis.call('PUBLISH', doorbell, '')
+  end
+else
+  make_due(prefix, conversation, delay_ms == 0 and math.min(now, arrived) or now + delay_ms, now, doorbell)
+end
 return 1

@@ -14,6 +14,15 @@ local function arrival(body)
   return tonumber(string.match(body, '^(%d+):') or 1)
 end
 
+-- In `due`, who waits in line for a place at the model stands behind this, by the arrival of the message, Unix ms.
+local IN_LINE = 100000000000000
+
+-- Arrival of the message whose turn is open.
+local function arrival_of_turn(prefix, conversation)
+  local id = redis.call('HGET', prefix .. ':turn:' .. conversation, 'id')
+  return arrival(id and redis.call('HGET', prefix .. ':body:' .. conversation, id) or '')
+end
+
 -- The latest /reset or /forget that touches a conversation, its person or its place; 0 if none.
 local function forgotten_at(prefix, conversation, person, place)
   local latest = 0

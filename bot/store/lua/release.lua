@@ -4,8 +4,8 @@
 -- ARGV[1]  now, Unix ms; '' in production
 -- Returns  claims ended
 --
--- What was claimed when the server went down is due at once; the crash stays booked. What was deferred keeps its
--- moment. One script, because a claim made meanwhile must not be ended with them. Twice is as once. O(conversations).
+-- What was claimed when the server went down is due at once, the oldest first; the crash stays booked. What was deferred
+-- keeps its moment. One script, because a claim made meanwhile must not be ended with them. Twice is as once. O(conversations).
 
 local prefix, now = KEYS[1], clock(ARGV[1])
 
@@ -16,7 +16,7 @@ for _, conversation in ipairs(redis.call('ZRANGE', prefix .. ':due', '(' .. now,
   if token then
     redis.call('HDEL', turn, 'token')
     redis.call('DEL', prefix .. ':claim:' .. token)
-    redis.call('ZADD', prefix .. ':due', now, conversation)
+    redis.call('ZADD', prefix .. ':due', math.min(now, arrival_of_turn(prefix, conversation)), conversation)
     ended = ended + 1
   end
 end

@@ -1,0 +1,100 @@
+"""The word of waiting for people whose message nobody works on: it waits in line for the model, or for a free worker.
+
+Who is at work keeps their person company (`bot.company`). In an overload nearly everybody waits without that, so the
+worker looks once a second for those whose time has come, the oldest first, a few at a time. Each is leased while the
+word goes out, so that it comes before the answer, and gets its place back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+import uuid
+from collections.abc import Callable, Container
+from datetime import timedelta
+
+from bot.company import WORD_AFTER, Company
+from bot.errors import StoreUnavailable
+from bot.lease import Lease
+from bot.message import Language, Platform
+from bot.ports import Claimed, Inbox
+from bot.turn import IN_LINE
+
+EVERY = timedelta(seconds=1)
+MOST_AT_ONCE = 10
+"""Words in a second: a third of what Telegram lets a bot send, the rest is for answers."""
+BUDGET_AGAIN = timedelta(milliseconds=500)
+TO_SPEND = timedelta(seconds=2)
+"""How long one word waits for the budget of its chat; then it is left out."""
+
+log = logging.getLogger(__name__)
+
+
+class Watch:
+    """Looks for people to tell.
+
+    Args:
+        inbox: where they wait.
+        company: says the word.
+        platforms: that are on.
+        voice_of: the language of our own sentences for a message.
+        lease: how long a claim holds.
+    """
+
+    def __init__(
+        self,
+        *,
+        inbox: Inbox,
+        company: Company,
+        platforms: Container[Platform],
+        voice_of: Callable[[Claimed], Language],
+        lease: timedelta,
+    ) -> None:
+        self._inbox = inbox
+        self._company = company
+        self._platforms = platforms
+        self._voice_of = voice_of
+        self._lease = lease
+
+    async def run(self, stop: asyncio.Event, needed: Callable[[], bool]) -> None:
+        """Look once a second until `stop` is set.
+
+        Args:
+            stop: ends it.
+            needed: False: nobody can be waiting unclaimed, and Redis is not asked.
+        """
+        while not stop.is_set():
+            if needed():
+                try:
+                    await self.look()
+                except StoreUnavailable as error:
+                    log.warning("nobody was told that it takes longer: %s", error)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(EVERY.total_seconds()):
+                    await stop.wait()
+
+    async def look(self) -> None:
+        """Tell those whose time has come, at most `MOST_AT_ONCE`.
+
+        Raises:
+            StoreUnavailable: who was leased meanwhile is due again when the lease runs out.
+        """
+        for _ in range(MOST_AT_ONCE):
+            asked_at = time.monotonic()
+            claimed = await self._inbox.claim_untold(uuid.uuid4().hex, WORD_AFTER)
+            if claimed is None:
+                return
+            try:
+                if claimed.incoming.conversation.platform in self._platforms and not claimed.incoming.reacts:
+                    await self._tell(Lease(claimed, asked_at=asked_at, duration=self._lease))
+            finally:
+                await self._inbox.defer(claimed, IN_LINE if claimed.has_place else timedelta(0))
+
+    async def _tell(self, lease: Lease) -> None:
+        voice = self._voice_of(lease.claimed)
+        for _ in range(TO_SPEND // BUDGET_AGAIN):
+            if await self._company.say_word_if_due(lease, voice):
+                return
+            await asyncio.sleep(BUDGET_AGAIN.total_seconds())
