@@ -19,6 +19,7 @@ from bot.errors import StartError
 from bot.message import Incoming, SentId
 from bot.ports import Accepted, Claimed, Delivery
 from bot.store import keys
+from bot.store.claiming import Claiming
 from bot.store.client import translated
 from bot.store.cluster import Client
 from bot.store.ledger import claimed_from, delivery_to_json
@@ -69,6 +70,7 @@ class RedisInbox:
         self._max_tokens = max_tokens
         self._history_ms = milliseconds(history_ttl)
         self._shown_ms = milliseconds(shown_ttl)
+        self._claiming = Claiming(scripts, lease=lease, max_turns=max_turns, history_ttl=history_ttl)
         self._turn_of_partition = 0
         self._idle: timedelta | None = None
         self._in_line_ms: dict[int, int] = {}
@@ -139,18 +141,8 @@ class RedisInbox:
     async def _claim(
         self, partition: int, token: str, *, has_place: bool = False, waited: timedelta = timedelta(0)
     ) -> list[object]:
-        answer = await self._scripts.run(
-            "claim",
-            [keys.inbox(partition, self._lane)],
-            token,
-            self._lease_ms,
-            self._max_turns,
-            self._history_ms,
-            int(has_place),
-            milliseconds(waited),
-            self._scripts.now,
-        )
-        record = cast("list[object]", answer)
+        prefix = keys.inbox(partition, self._lane)
+        record = await self._claiming.run(prefix, token, has_place=has_place, waited=waited)
         self._in_line_ms[partition] = cast("int", record[-1])
         return record
 

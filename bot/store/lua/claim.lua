@@ -8,11 +8,15 @@
 -- ARGV[5]  1 if the caller has a place at the model: who waits in line for one may be claimed too, the older one first
 -- ARGV[6]  ms, > 0: claim only who has waited so long for a claim and is to hear so; 0: claim as above
 -- ARGV[7]  now, Unix ms; '' in production
--- Returns  { conversation, body of the head message, fields and values of its turn, exchanges oldest first, now in ms,
+-- ARGV[8]  until when it may be carried out, Unix ms
+-- Returns  now as a string if it is later than that; else
+--          { conversation, body of the head message, fields and values of its turn, exchanges oldest first, now in ms,
 --            ms until the next one falls due, arrival of the oldest in line or -1 }
 --          where a body is '<arrived_ms>:<full>:<json>' and an exchange '<arrived_ms>:<json>'; the last two alone if
 --          nothing is to be claimed; ms is -1 if nothing will fall due
 --
+-- A server that hung carries out what was sent to it meanwhile, before anything newer: the leases that ran out while it
+-- hung are still worked on, and a claim that nobody waits for any more must not take them.
 -- Asked again with the same token within its lease, it returns the same conversation. A lease that ran out shows as a
 -- conversation that is due again: the crash was booked when it was claimed, and is taken back by whatever ends the
 -- claim in order. Atomic, because two workers must never hold one conversation. O(log n) in the partition's
@@ -20,9 +24,12 @@
 
 local prefix, token = KEYS[1], ARGV[1]
 local lease_ms, exchanges, history_ms = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local has_place, wait_ms, now = ARGV[5] == '1', tonumber(ARGV[6]), clock(ARGV[7])
+local has_place, wait_ms, now, until_ms = ARGV[5] == '1', tonumber(ARGV[6]), clock(ARGV[7]), tonumber(ARGV[8])
 local due = prefix .. ':due'
 local MOST_LOOKED = 50
+if now > until_ms then
+  return string.format('%d', now)
+end
 follow_clock(prefix, now)
 
 local function first_in_line()

@@ -1,0 +1,71 @@
+"""Running `claim.lua`, so that a claim that was held up on its way does nothing.
+
+A server that hung, or a network that did, hands on what was sent to it meanwhile before anything newer. By then leases
+have run out whose turns are still at work, here or in another process, and only wait to renew them. A claim that nobody
+waits for any more would take one of them, and its answer would be paid for twice. So each claim says until when it may
+be carried out: while no lease can have run out since it was sent.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import cast
+
+from bot.errors import StoreUnavailable
+from bot.store.scripts import Scripts, milliseconds
+
+_NEVER_MS = 2**53
+
+
+class Claiming:
+    """Keeps in mind what Redis's clock says, for each partition: on a cluster each server has its own.
+
+    Args:
+        scripts: on the server of the inbox.
+        lease: how long a claim holds without renewal.
+        max_turns: exchanges of history that come with it.
+        history_ttl: life of a history after its last use.
+    """
+
+    def __init__(self, scripts: Scripts, *, lease: timedelta, max_turns: int, history_ttl: timedelta) -> None:
+        self._scripts = scripts
+        self._lease_ms = milliseconds(lease)
+        self._max_turns = max_turns
+        self._history_ms = milliseconds(history_ttl)
+        self._ahead_ms: dict[str, int] = {}
+
+    async def run(
+        self, prefix: str, token: str, *, has_place: bool = False, waited: timedelta = timedelta(0)
+    ) -> list[object]:
+        """What the script returns: two numbers if there is nothing to claim, else a record.
+
+        One round trip. The first claim that is given anything tells the clock.
+
+        Raises:
+            StoreUnavailable: nothing is certain; or it was held up for half a lease, or the server's clock was set.
+        """
+        ahead_ms = self._ahead_ms.get(prefix)
+        bound = ahead_ms is not None and not self._scripts.now
+        answer = await self._scripts.run(
+            "claim",
+            [prefix],
+            token,
+            self._lease_ms,
+            self._max_turns,
+            self._history_ms,
+            int(has_place),
+            milliseconds(waited),
+            self._scripts.now,
+            (ahead_ms or 0) + _monotonic_ms() + self._lease_ms // 2 if bound else _NEVER_MS,
+        )
+        if not isinstance(answer, list):
+            self._ahead_ms[prefix] = int(cast("bytes", answer)) - _monotonic_ms()
+            raise StoreUnavailable("claim: held up on its way")
+        if len(answer) > 2:
+            self._ahead_ms[prefix] = cast("list[int]", answer)[-3] - _monotonic_ms()
+        return answer
+
+
+def _monotonic_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
