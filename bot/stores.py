@@ -260,7 +260,7 @@ def _open(
         shown=RedisShown(redis, partitions=config.inbox.partitions, lane=lane),
         answers=RedisAnswers(kb_scripts, ttl=config.answers.ttl),
         near_answers=AnswersIndex(kb_redis, embedder),
-        outbound=RedisOutbound(scripts, _buckets(config)),
+        outbound=RedisOutbound(scripts, buckets_of(config)),
         doorbell=RedisDoorbell(waiting),
         page_box=RedisPageBox(redis, waiting),
         knowledge=KnowledgeBases(kb_redis, names, _opener(config, kb_redis, embedder, embedders)),
@@ -293,7 +293,8 @@ def _opener(config: Config, redis: Client, embedder: Embedder, embedders: Embedd
     return opened
 
 
-def _buckets(config: Config) -> Mapping[Platform, Buckets]:
+def buckets_of(config: Config) -> Mapping[Platform, Buckets]:
+    """How fast we send on each platform."""
     telegram, slack = config.telegram, config.slack
     return {
         "telegram": Buckets(

@@ -12,10 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from redis.asyncio import Redis
 
+from bot.config import Config
 from bot.message import Conversation
 from bot.store.client import connect
 from bot.store.outbound import Bucket, Buckets, RedisOutbound
 from bot.store.scripts import Scripts
+from bot.stores import buckets_of
 from tests.contract.samples import START_MS, conversation
 
 SECOND = timedelta(seconds=1)
@@ -224,6 +226,20 @@ def test_a_bucket_is_never_filled_faster_than_its_rate(rate: int, per_s: int) ->
     bucket = Bucket(rate=rate, per=timedelta(seconds=per_s), burst=1)
 
     assert bucket.ms_per_token * rate >= per_s * 1000
+
+
+def test_no_window_of_a_platform_holds_more_than_its_rate() -> None:
+    """What goes at once is a part of what goes in that time, and not on top of it."""
+    config = Config()
+    rates = {
+        config.telegram.outbound: buckets_of(config)["telegram"].bot,
+        config.telegram.outbound_group: buckets_of(config)["telegram"].group,
+        config.slack.outbound: buckets_of(config)["slack"].bot,
+    }
+
+    for rate, bucket in rates.items():
+        assert bucket is not None
+        assert bucket.burst + rate.per // timedelta(milliseconds=bucket.ms_per_token) <= rate.count
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

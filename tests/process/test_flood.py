@@ -49,7 +49,7 @@ async def bots(world: World) -> AsyncIterator[Sequence[Bot]]:
     folder.mkdir()
     with redis_server(folder) as url:
         settings = {**world.platforms(), **world.with_model(timeout="60s"), "REDIS_URL": url}
-        settings["FRONTDESK_LIMITS__MESSAGES"] = "[]"
+        settings |= {f"FRONTDESK_{name}": "[]" for name in ("LIMITS__MESSAGES", "LIMITS__TOKENS", "KNOWLEDGE__PATHS")}
         started = [role_of(world.folder, role, settings) for role in ("gateway", "worker", "worker2")]
         await asyncio.gather(*(bot.start() for bot in started))
         try:
@@ -81,6 +81,15 @@ def answer_to(asked: str) -> str:
     return f"About {asked} {LONG if 'all' in asked else 'Yes.'}"
 
 
+def everything() -> dict[int | str, list[str]]:
+    """All that is to be heard, by chat."""
+    telegram = [*PEOPLE, *(group.id for group in GROUPS)]
+    return {
+        **{chat: parts(chat, "telegram") for chat in telegram},
+        **{channel: parts(channel, "slack") for channel in channels()},
+    }
+
+
 def parts(where: object, on: str) -> list[str]:
     """All that is heard in a chat, in order."""
     form = format_for_telegram if on == "telegram" else format_for_slack
@@ -93,6 +102,7 @@ def parts(where: object, on: str) -> list[str]:
 async def test_every_answer_arrives_once_and_hardly_a_call_is_refused(world: World) -> None:
     """Typing, parts and answers are under one budget; a closed chat stalls no other."""
     thinking = asyncio.Event()
+    expected = await asyncio.to_thread(everything)
 
     async def think(messages: ChatMessages) -> str:
         await thinking.wait()
@@ -103,17 +113,11 @@ async def test_every_answer_arrives_once_and_hardly_a_call_is_refused(world: Wor
     telegram, slack = world.telegram.enforce_limits(), world.slack.enforce_limits()
     telegram.close(CLOSED, RETRY_AFTER_S)
     slack.close(CLOSED_CHANNEL, RETRY_AFTER_S)
-    ask_everywhere(world)
+    await ask_everywhere(world)
     await world.telegram.wait_until(
         lambda: len(world.telegram.calls_of("sendChatAction")) >= CHATS, "typing in many chats", timeout_s=30
     )
     thinking.set()
-    expected = {
-        **{person: parts(person, "telegram") for person in PEOPLE},
-        **{group.id: parts(group.id, "telegram") for group in GROUPS},
-        **{channel: parts(channel, "slack") for channel in channels()},
-    }
-
     others = [place for place in expected if place not in (CLOSED, CLOSED_CHANNEL)]
     await world.telegram.wait_until(
         lambda: all(len(heard(world, place)) >= len(expected[place]) for place in others),
@@ -138,7 +142,7 @@ async def test_every_answer_arrives_once_and_hardly_a_call_is_refused(world: Wor
         assert len(limits.refused) <= max(1, limits.calls // 1000)
 
 
-def ask_everywhere(world: World) -> None:
+async def ask_everywhere(world: World) -> None:
     """All write at once; in a channel in one thread, or each question would be a conversation of its own."""
     threads: dict[str, str] = {}
     for number in range(EACH):
@@ -146,12 +150,13 @@ def ask_everywhere(world: World) -> None:
             world.telegram.say(question(person, number), user=User(id=person))
         for group in GROUPS:
             words = f"@{world.telegram.me.username} {question(group.id, number)}"
-            world.telegram.say(words, user=User(id=1), chat=group)
+            world.telegram.say(words, user=User(id=-group.id), chat=group)
         for channel in channels():
             mention = "" if channel.startswith("D") else f"<@{world.slack.workspace.bot_user}> "
             words = mention + question(channel, number)
             thread = None if channel.startswith("D") else threads.get(channel)
             threads.setdefault(channel, world.slack.say(channel, f"U{channel}", words, thread))
+        await asyncio.sleep(0)
 
 
 def channels() -> list[str]:
