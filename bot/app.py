@@ -172,7 +172,7 @@ async def serve(config: Config, stop: asyncio.Event, announce: Callable[[str], N
         if role != "gateway":
             worker = await build_worker(config, stores, platforms.messengers, texts, meter, stack)
             documents = Documents(config, stores)
-        app = build(ready=lambda: readiness(stores, platforms, documents), metrics=meter, routes=platforms.routes)
+        app = build(ready=lambda: readiness(stop, stores, platforms, documents), metrics=meter, routes=platforms.routes)
 
         def started(port: int) -> None:
             announce(f"http://{config.server.host}:{port}")
@@ -299,11 +299,11 @@ class ClosingGate:
         return await self._gate.put(incoming)
 
 
-async def readiness(stores: Stores, platforms: Platforms, documents: Documents | None) -> list[str]:
+async def readiness(stop: asyncio.Event, stores: Stores, on: Platforms, documents: Documents | None) -> list[str]:
     """Why messages cannot be answered now; empty when they can."""
-    reasons = [
-        f"{name}: {reason}" for name, receiver in platforms.receivers.items() if (reason := receiver.not_ready())
-    ]
+    if stop.is_set():
+        return ["stopping"]
+    reasons = [f"{name}: {reason}" for name, receiver in on.receivers.items() if (reason := receiver.not_ready())]
     if documents is not None and not documents.done:
         reasons.append("knowledge: the documents are being read")
     try:
