@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from bot import suspects, worker
 from bot.__main__ import main
@@ -21,18 +20,18 @@ from bot.model import Completion, ModelMessage
 _complete = ChatModel.complete
 
 
-async def complete(model: ChatModel, messages: Sequence[ModelMessage], **named: Any) -> Completion:  # noqa: ANN401
+async def complete(model: ChatModel, messages: Sequence[ModelMessage], *, max_tokens: int | None = None) -> Completion:
     """As the model would, but for poison."""
     asked = messages[-1].content
     if "poison: kill" in asked:
         os.kill(os.getpid(), signal.SIGKILL)
     if "poison: raise" in asked:
         raise RuntimeError("poison")
-    return await _complete(model, messages, **named)
+    return await _complete(model, messages, max_tokens=max_tokens)
 
 
 if __name__ == "__main__":
     suspects.MAX_CRASHES = worker.MAX_CRASHES = int(sys.argv[1])  # type: ignore[attr-defined]  # both look it up
-    ChatModel.complete = complete  # type: ignore[method-assign]
+    setattr(ChatModel, "complete", complete)  # noqa: B010 - mypy refuses to assign it
     sys.argv[1:] = sys.argv[2:]
     main()
