@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from bot.errors import StoreUnavailable
 from bot.http.metrics import PrometheusMeter
-from bot.store import listening
+from bot.store import keys, listening
 from bot.store.client import connect, connect_blocking, failures
 from bot.store.doorbell import RedisDoorbell
 from bot.store.scripts import Scripts
@@ -49,6 +49,22 @@ async def test_a_full_server_lets_no_turn_begin(server: str) -> None:
     await client.aclose()
 
     assert (left, claimed.crashes, claimed.attempts) == ([], 0, 0)
+
+
+async def test_a_claim_that_was_held_up_takes_nothing(server: str) -> None:
+    """A server that hung hands on what nobody waits for any more: leases that ran out meanwhile are still at work."""
+    client = Redis.from_url(server, protocol=3)
+    scripts = Scripts(client)
+    inbox = inbox_on(client, scripts)
+    await inbox.put(incoming(1))
+    a_second_ago = int((await client.time())[0]) * 1000 - 1000
+    answer = await scripts.run("claim", [keys.inbox(0)], "t1", 60_000, 10, 60_000, 0, 0, "", a_second_ago)
+    claimed = await claimed_by(inbox, "t2")
+    await client.aclose()
+
+    assert isinstance(answer, bytes)
+    assert int(answer) > a_second_ago
+    assert claimed.crashes == 0
 
 
 @pytest.mark.parametrize(("setting", "kind"), [("maxmemory", "OutOfMemory"), ("replica", "ReadOnly")])

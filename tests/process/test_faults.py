@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from itertools import groupby
 
 from bot.texts import Texts
@@ -159,6 +160,41 @@ async def test_who_waits_long_is_kept_company(world: World) -> None:
     in_slack = [text_of(message) for message in world.slack.from_bot("D1")]
     assert in_slack == [TEXTS("waiting", "en"), "You asked: How long does it take?"]
     assert world.slack.api.statuses[0]["status"]
+
+
+async def test_an_embedded_redis_that_is_killed_while_people_write_loses_nothing(world: World) -> None:
+    """Three times in a row: each message on either platform is answered once, and the model is asked once for it."""
+    people, kills = range(60, 66), 3
+    async with world.bot(world.platforms(), world.with_model(), world.unlimited()) as bot:
+        for number in range(kills):
+            for person in people:
+                world.telegram.say(f"How much is t{person}n{number}?", user=User(id=person))
+                world.slack.say(f"D{person}", f"U{person}", f"How much is s{person}n{number}?")
+            before = len(world.model.chats)
+            await world.telegram.wait_until(
+                lambda before=before: len(world.model.chats) > before,  # type: ignore[misc]
+                "the first is asked",
+                timeout_s=60,
+            )
+            bot.kill_redis()
+            for person in people:
+                await world.telegram.wait_messages(person, number + 1, timeout_s=60)
+                await world.slack.wait_until(
+                    lambda channel=f"D{person}", most=number: len(world.slack.from_bot(channel)) > most,  # type: ignore[misc]
+                    "the answer in Slack",
+                    seconds=60,
+                )
+            await bot.wait_ready()
+        said = bot.said()
+
+    for person in people:
+        expected = [f"You asked: How much is {{}}{person}n{number}?" for number in range(kills)]
+        assert [sent.text for sent in world.telegram.messages(person)] == [one.format("t") for one in expected]
+        assert [text_of(sent) for sent in world.slack.from_bot(f"D{person}")] == [one.format("s") for one in expected]
+    asked = Counter(chat["messages"][-1]["content"] for chat in world.model.chats)
+    assert {asked[f"How much is {p}{person}n{n}?"] for p in "ts" for person in people for n in range(kills)} == {1}
+    assert said.count("starting it again") == kills
+    assert "Traceback" not in said
 
 
 async def test_an_embedded_redis_that_dies_is_started_again_and_nobody_is_forgotten(world: World) -> None:
