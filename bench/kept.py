@@ -18,7 +18,7 @@ import aiohttp
 from bench.process import memory
 from tests.process.running import ROOT, environment
 
-START_S = 60.0
+START_S = 120.0
 STOP_S = 50.0
 AGAIN_S, FALLEN_AGAIN_S = 0.2, 1.0
 """Between an end by our hand, or by its own, and the next start."""

@@ -72,6 +72,7 @@ class Soak:
             Kept(f"{role} {number}", ["bot", "serve", "--role", role], world.folder, settings) for role, number in roles
         ]
         self.noted = Noted()
+        self._since = 0.0
         self._of_redis: dict[str, list[tuple[float, int, float]]] = defaultdict(list)
 
     def _settings(self, spare: OpenAiServer) -> dict[str, str]:
@@ -94,6 +95,7 @@ class Soak:
         for process in self.processes:
             await process.start()
         per_s = self._options.rate or await self._sustainable()
+        self._since = time.monotonic()
         watching = asyncio.create_task(self._watch(), name="watch")
         seconds = self._options.minutes * 60
         trouble = None
@@ -160,6 +162,7 @@ class Soak:
         return figures(
             minutes=self._options.minutes,
             per_s=per_s,
+            since=self._since,
             redis=self._options.redis,
             heard=heard,
             verdict=check(heard.asked, heard.seen, [*self.noted.windows, *in_logs]),

@@ -72,6 +72,7 @@ def figures(
     *,
     minutes: float,
     per_s: float,
+    since: float,
     redis: str,
     heard: Heard,
     verdict: Verdict,
@@ -80,15 +81,15 @@ def figures(
     samples: Samples,
     given_up: int,
 ) -> Figures:
-    """All figures of a run."""
-    asked = heard.asked
+    """All figures of a run; what was written before `since`, to find the rate, counts for the promises alone."""
+    asked = {name: message for name, message in heard.asked.items() if message.at >= since}
     inside = Counter(why_in_short(double.why) for double in verdict.doubled if double.why is not None)
     return Figures(
         minutes=minutes,
         per_s=per_s,
         redis=redis,
         written=dict(Counter(subject(message) for message in asked.values())),
-        answered=len(asked) - len(verdict.lost),
+        answered=len(asked.keys() - verdict.lost.keys()),
         lost=verdict.lost,
         doubled_inside=dict(inside),
         doubled_outside=[asdict(double) for double in verdict.unexplained],
@@ -157,12 +158,18 @@ def print_figures(found: Figures) -> None:
     print("\n| what | figure |\n|---|---|")
     for name, value in rows:
         print(f"| {name} | {value} |")
+    if not found.kills:
+        print_memory(found.memory)
+    print_findings(found)
+
+
+def print_memory(memory: Mapping[str, Slope | None]) -> None:
+    """Of processes that lived through the run."""
     print("\n| memory, MB | first | last | slope in the second half, MB/h (± twice its standard error) |")
     print("|---|---|---|---|")
-    for name, line in found.memory.items():
+    for name, line in memory.items():
         if line is not None:
             print(f"| {name} | {line.first:.0f} | {line.last:.0f} | {line.per_hour:+.1f} ± {line.noise:.1f} |")
-    print_findings(found)
 
 
 def print_findings(found: Figures) -> None:
