@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 
-from bot.ports import Claimed
+from bot.errors import StoreUnavailable
+from bot.ports import Claimed, Inbox
+
+log = logging.getLogger(__name__)
 
 
 class Lease:
@@ -32,3 +38,30 @@ class Lease:
     def age(self) -> timedelta:
         """How long ago the message arrived: until the claim by Redis's clock, since then by ours."""
         return self.claimed.waited + timedelta(seconds=time.monotonic() - self._asked_at)
+
+
+async def renew(inbox: Inbox, leases: Sequence[Lease]) -> None:
+    """Prolong leases, or note that they are lost; those of one partition at a time, all partitions side by side.
+
+    Raises:
+        StoreUnavailable: no partition answered. Of one that did not, while others did, the leases are as before.
+    """
+    by_token = {lease.claimed.token: lease for lease in leases}
+    groups = inbox.together([lease.claimed for lease in leases])
+    renewals = (_renew(inbox, [by_token[claimed.token] for claimed in group]) for group in groups)
+    results = await asyncio.gather(*renewals, return_exceptions=True)
+    errors = [result for result in results if result is not None]
+    for error in errors:
+        if len(errors) == len(groups) or not isinstance(error, StoreUnavailable):
+            raise error
+        log.warning("some leases were not renewed: %s", error)
+
+
+async def _renew(inbox: Inbox, leases: Sequence[Lease]) -> None:
+    asked_at = time.monotonic()
+    held = await inbox.renew([lease.claimed for lease in leases])
+    for lease in leases:
+        if lease.claimed.token in held:
+            lease.prolong(asked_at=asked_at)
+        else:
+            lease.lose()

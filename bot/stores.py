@@ -30,11 +30,12 @@ from bot.store.dead import DeadLetters
 from bot.store.doorbell import RedisDoorbell
 from bot.store.embedded import EmbeddedRedis, embedded
 from bot.store.forgetting import RedisForgetting
-from bot.store.inbox import RedisInbox, fix_partitions
+from bot.store.inbox import RedisInbox
 from bot.store.limiter import RedisLimiter
 from bot.store.listening import LISTEN
 from bot.store.outbound import Bucket, Buckets, RedisOutbound
 from bot.store.page_box import RedisPageBox
+from bot.store.partitions import fix_partitions
 from bot.store.passages import Passages
 from bot.store.probe import ServerFacts, check_durability, probe
 from bot.store.scripts import Scripts

@@ -23,7 +23,7 @@ from bot.company import Company
 from bot.deliver import Deferred, Deliver, Delivered, backoff, insist
 from bot.doorbell import Doorbell
 from bot.errors import StoreUnavailable
-from bot.lease import Lease
+from bot.lease import Lease, renew
 from bot.line import Line
 from bot.message import Conversation, Language, MessageId, Platform, SentId
 from bot.pipeline import Pipeline
@@ -191,7 +191,7 @@ class Worker:
             StoreUnavailable: Redis is still away.
         """
         await self._inbox.check()
-        await self._renew()
+        await renew(self._inbox, list(self._leases.values()))
         # Until then the leases of all processes hold: they are renewed each third of their life.
         if time.monotonic() - away_since > self._lease.total_seconds() / 2:
             log.info("Redis is back; turns in flight go on")
@@ -378,21 +378,9 @@ class Worker:
         while True:
             await asyncio.sleep(self._lease.total_seconds() / 3)
             try:
-                await self._renew()
+                await renew(self._inbox, list(self._leases.values()))
             except StoreUnavailable as error:
                 log.warning("leases were not renewed: %s", error)
-
-    async def _renew(self) -> None:
-        leases = list(self._leases.values())
-        if not leases:
-            return
-        asked_at = time.monotonic()
-        held = await self._inbox.renew([lease.claimed for lease in leases])
-        for lease in leases:
-            if lease.claimed.token in held:
-                lease.prolong(asked_at=asked_at)
-            else:
-                lease.lose()
 
 
 def turn_id(message: MessageId) -> str:

@@ -8,14 +8,20 @@ be carried out: while no lease can have run out since it was sent.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import timedelta
 from typing import cast
 
 from bot.errors import StoreUnavailable
+from bot.store.client import translated
+from bot.store.cluster import server_of
 from bot.store.scripts import Scripts, milliseconds
 
 _NEVER_MS = 2**53
+PASSED_OVER = timedelta(seconds=4)
+ASK_AGAIN = timedelta(seconds=2)
+"""So seldom, and for so short, is a server asked that is away, while the conversations of others wait for us."""
 
 
 class Claiming:
@@ -34,6 +40,42 @@ class Claiming:
         self._max_turns = max_turns
         self._history_ms = milliseconds(history_ttl)
         self._ahead_ms: dict[str, int] = {}
+        # Servers that did not answer: when to ask again (time.monotonic()); tokens that they may have given, by prefix.
+        self._away: dict[str, float] = {}
+        self._given: dict[str, str] = {}
+
+    async def one_of_several(self, prefix: str, token: str, *, has_place: bool) -> tuple[list[object], str]:
+        """As `run`, and the token that was used; a server that is away is passed over as if nothing were there.
+
+        It keeps whoever asks waiting once; after that it is asked each `PASSED_OVER`, for `ASK_AGAIN`. What it may
+        have given keeps its token, so the claim that comes through finds it.
+
+        Raises:
+            StoreUnavailable: it did not answer; do not use this token elsewhere.
+        """
+        token, server = self._given.get(prefix, token), server_of(self._scripts.redis, prefix)
+        is_away, not_before = server in self._away, self._away.get(server, 0.0)
+        if time.monotonic() < not_before:
+            return [-1, -1], token
+        try:
+            with translated("claim"):
+                async with asyncio.timeout(ASK_AGAIN.total_seconds() if is_away and not_before else None):
+                    record = await self.run(prefix, token, has_place=has_place)
+        except StoreUnavailable:
+            self._given[prefix] = token
+            self._away[server] = time.monotonic() + PASSED_OVER.total_seconds()
+            raise
+        self._given.pop(prefix, None)
+        self._away.pop(server, None)
+        return record, token
+
+    def is_away(self, prefix: str) -> bool:
+        """The server of this partition did not answer the last time."""
+        return server_of(self._scripts.redis, prefix) in self._away
+
+    def ask_all_again(self) -> None:
+        """Nobody else has anything for us: whoever is away is asked the next time, for as long as it takes."""
+        self._away = dict.fromkeys(self._away, 0.0)
 
     async def run(
         self, prefix: str, token: str, *, has_place: bool = False, waited: timedelta = timedelta(0)

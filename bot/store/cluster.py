@@ -13,6 +13,7 @@ as on a single Redis. Four things need more:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import cast
 
 from redis._parsers.commands import CommandPolicies
@@ -94,6 +95,14 @@ def beside(client: Client, key: str) -> dict[str, ClusterNode | None]:
         SlotNotCoveredError: no server has it, or nothing was sent yet by this client.
     """
     return {"target_nodes": client.get_node_from_key(key)} if isinstance(client, RedisCluster) else {}
+
+
+def server_of(client: Client, key: str) -> str:
+    """A name for the server that has a key, as far as the client knows; of a single Redis it is always the same."""
+    if isinstance(client, RedisCluster):
+        with suppress(SlotNotCoveredError):
+            return cast("ClusterNode", client.get_node_from_key(key)).name
+    return ""
 
 
 async def subscriber(client: Client) -> PubSub:

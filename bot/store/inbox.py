@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import uuid
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, timedelta
 from itertools import chain
 from typing import Literal, cast
 
-from bot.errors import StartError
+from bot.errors import StoreUnavailable
 from bot.message import Incoming, SentId
 from bot.ports import Accepted, Claimed, Delivery
 from bot.store import keys
 from bot.store.claiming import Claiming
-from bot.store.client import translated
-from bot.store.cluster import Client
 from bot.store.ledger import claimed_from, delivery_to_json
 from bot.store.scripts import Argument, Scripts, milliseconds
 from bot.turn import IN_LINE, Exchange, InLine
@@ -104,13 +103,18 @@ class RedisInbox:
     async def claim(self, token: str, *, has_place: bool = False) -> Claimed | None:
         """Lease the earliest due conversation; see `claim.lua`. Partitions are asked in turn, one round trip each.
 
+        A server that is away keeps the others' partitions waiting once; then it is asked now and then, for a moment.
+        What a claim may have been given there keeps its token, so the claim that comes through finds it.
+
         Raises:
-            StoreUnavailable: nothing is certain; claim again with the same token, before any other claim.
+            StoreUnavailable: of a partition nothing is certain, and no other has anything due; claim again with the
+                same token, before any other claim.
         """
         while True:
-            partition, record = await self._lease_earliest(token, has_place=has_place)
-            if record is None:
+            found = await self._lease_earliest(token, has_place=has_place)
+            if found is None:
                 return None
+            partition, token, record = found
             claimed = await self._readable(record, token, partition)
             if claimed is not None:
                 return claimed
@@ -124,7 +128,10 @@ class RedisInbox:
             StoreUnavailable: if something was claimed, its lease runs out.
         """
         for partition in range(self._partitions):
-            record = await self._claim(partition, token, waited=waited)
+            prefix = keys.inbox(partition, self._lane)
+            if self._claiming.is_away(prefix):
+                continue
+            record = await self._claiming.run(prefix, token, waited=waited)
             if len(record) > 2:
                 return await self._readable(record, token, partition)
         return None
@@ -138,22 +145,18 @@ class RedisInbox:
             await self._bury_unreadable(record, token, partition)
             return None
 
-    async def _claim(
-        self, partition: int, token: str, *, has_place: bool = False, waited: timedelta = timedelta(0)
-    ) -> list[object]:
-        prefix = keys.inbox(partition, self._lane)
-        record = await self._claiming.run(prefix, token, has_place=has_place, waited=waited)
-        self._in_line_ms[partition] = cast("int", record[-1])
-        return record
-
-    async def _lease_earliest(self, token: str, *, has_place: bool) -> tuple[int, list[object] | None]:
-        first = self._turn_of_partition
-        waits_ms: list[int] = []
-        for offset in range(self._partitions):
-            partition = (first + offset) % self._partitions
-            # Should the answer be lost, the repeated claim asks here first and finds what it was given.
-            self._turn_of_partition = partition
-            record = await self._claim(partition, token, has_place=has_place)
+    async def _lease_earliest(self, token: str, *, has_place: bool) -> tuple[int, str, list[object]] | None:
+        """The partition in which one was leased, the token it was leased by, and its record."""
+        first, waits_ms, failure = self._turn_of_partition, list[int](), None
+        for partition in (*range(first, self._partitions), *range(first)):
+            try:
+                prefix = keys.inbox(partition, self._lane)
+                record, used = await self._claiming.one_of_several(prefix, token, has_place=has_place)
+            except StoreUnavailable as error:
+                # Should it be the first to answer again, it is asked first; whatever it gave has our token there.
+                self._turn_of_partition, failure, token = partition, error, uuid.uuid4().hex
+                continue
+            self._in_line_ms[partition] = cast("int", record[-1])
             if len(record) == 2:
                 waits_ms.append(cast("int", record[0]))
                 continue
@@ -161,10 +164,13 @@ class RedisInbox:
             # Of the partitions not asked nothing is known: there may be something due.
             asked_all = self._partitions == 1
             self._idle = timedelta(milliseconds=cast("int", record[-2]) if asked_all else 0)
-            return partition, record
+            return partition, used, record
+        if failure is not None:
+            self._claiming.ask_all_again()
+            raise failure
         due_ms = [wait for wait in waits_ms if wait >= 0]
         self._idle = timedelta(milliseconds=min(due_ms)) if due_ms else None
-        return first, None
+        return None
 
     def idle(self) -> timedelta | None:
         """How long until a conversation falls due, as the last claim saw it; None: nothing waits."""
@@ -192,6 +198,13 @@ class RedisInbox:
             keys.doorbell(),
             self._scripts.now,
         )
+
+    def together(self, claims: Sequence[Claimed]) -> Sequence[Sequence[Claimed]]:
+        """The claims of each partition among them."""
+        found: dict[str, list[Claimed]] = defaultdict(list)
+        for claimed in claims:
+            found[self._prefix(claimed.incoming)].append(claimed)
+        return list(found.values())
 
     async def renew(self, claims: Sequence[Claimed]) -> frozenset[str]:
         """Prolong leases; see `renew.lua`. One round trip for each partition among the claims.
@@ -342,10 +355,14 @@ class RedisInbox:
         """Whether messages can be stored; see `check.lua`. One round trip for each partition, side by side.
 
         Raises:
-            StoreUnavailable: not now, or not as durably as was asked for.
+            StoreUnavailable: in no partition now, or not as durably as was asked for.
         """
         prefixes = [keys.inbox(partition, self._lane) for partition in range(self._partitions)]
-        await asyncio.gather(*(self._scripts.run_lasting("check", [prefix], keys.CHECK_MS) for prefix in prefixes))
+        checks = (self._scripts.run_lasting("check", [prefix], keys.CHECK_MS) for prefix in prefixes)
+        results = await asyncio.gather(*checks, return_exceptions=True)
+        errors = [result for result in results if isinstance(result, BaseException)]
+        if errors and (len(errors) == len(results) or not all(isinstance(one, StoreUnavailable) for one in errors)):
+            raise errors[0]
 
     async def queue(self) -> tuple[int, timedelta]:
         """Messages waiting, and how long the oldest has waited to be taken up, for the metrics; see `queue.lua`.
@@ -372,20 +389,3 @@ class RedisInbox:
 
     def _prefix(self, incoming: Incoming) -> str:
         return keys.inbox(keys.partition_of(incoming.conversation.id, self._partitions), self._lane)
-
-
-async def fix_partitions(redis: Client, partitions: int) -> None:
-    """Fix the number of partitions at first start: SET NX and GET, one key without TTL.
-
-    Raises:
-        StartError: another number was fixed before; conversations would be looked for in the wrong place.
-        StoreUnavailable: Redis did not answer.
-    """
-    with translated("fix_partitions"):
-        await redis.set(keys.partitions(), partitions, nx=True)
-        fixed = int(await redis.get(keys.partitions()) or 0)
-    if fixed != partitions:
-        raise StartError(
-            f"inbox.partitions is {partitions}, but this Redis was started with {fixed}. "
-            f"Set it back to {fixed}: messages wait in the partitions they were stored in."
-        )

@@ -13,10 +13,11 @@ from bot.store import keys
 from bot.store.answers import RedisAnswers
 from bot.store.dead import DeadLetters
 from bot.store.forgetting import RedisForgetting
-from bot.store.inbox import RedisInbox, fix_partitions
+from bot.store.inbox import RedisInbox
 from bot.store.leader import RedisLeader
 from bot.store.limiter import RedisLimiter
 from bot.store.outbound import Bucket, Buckets, RedisOutbound
+from bot.store.partitions import fix_partitions
 from bot.store.scripts import Scripts
 from bot.store.spending import RedisSpending
 from bot.turn import IN_LINE, AnswerKey, Exchange, StoredAnswer

@@ -12,7 +12,8 @@ from bot.errors import StartError, StoreUnavailable
 from bot.message import SentId
 from bot.ports import Delivery
 from bot.store import keys
-from bot.store.inbox import RedisInbox, fix_partitions
+from bot.store.inbox import RedisInbox
+from bot.store.partitions import fix_partitions
 from bot.store.scripts import Argument, Scripts, milliseconds
 from bot.turn import Exchange
 from tests.contract.samples import LEASE, START_MS, claimed_by, conversation, inbox_on, incoming

@@ -28,7 +28,7 @@ class RedisCluster:
 
     @property
     def url(self) -> str:
-        """For the bot: two of the servers, of which any may be dead."""
+        """For the bot: all servers, of which any may be dead."""
         return "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
 
     def owner(self, key: str) -> Node:
@@ -40,10 +40,14 @@ class RedisCluster:
         slot = key_slot(key.encode())
         return next(node for node in self.nodes if node.is_primary() and slot in _slots_of(node))
 
+    def shard_of(self, port: int) -> list[Node]:
+        """The primary of that port and its replica."""
+        return [node for node in self.nodes if port in (node.port, None if node.is_primary() else _primary_port(node))]
+
     def fail_over(self, key: str) -> None:
         """Have the replica of whoever has this key take over, in order; returns when it has."""
         before = self.owner(key)
-        replica = next(node for node in self.nodes if not node.is_primary() and _primary_port(node) == before.port)
+        replica = next(node for node in self.shard_of(before.port) if node is not before)
         replica.ask("CLUSTER", "FAILOVER")
         until(lambda: replica.is_primary() and not before.is_primary(), "the failover")
 

@@ -1,0 +1,226 @@
+"""A primary goes, its replica takes over: the stores find it by themselves, and the other partitions never wait."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.errors import StartError, StoreUnavailable
+from bot.lease import Lease, renew
+from bot.ports import Claimed
+from bot.store import keys
+from bot.store.client import connect, connect_blocking
+from bot.store.cluster import Client
+from bot.store.doorbell import RedisDoorbell
+from bot.store.inbox import RedisInbox
+from bot.store.listening import LISTEN
+from bot.store.page_box import RedisPageBox
+from bot.store.probe import check_durability, probe
+from bot.store.scripts import Scripts
+from tests.contract.samples import LEASE, claimed_by, conversation, inbox_on, incoming
+from tests.servers.redis_cluster import RedisCluster, redis_cluster
+from tests.servers.redis_sentinel import RedisSentinel, redis_sentinel
+
+PARTITIONS = 12
+LONG_AGO = -1e9
+"""On the monotonic clock: such a lease has ended unless it is renewed."""
+SECONDS = 60.0
+"""Within which a failover must have been followed; it takes about four."""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[RedisCluster]:
+    """Three primaries and their replicas."""
+    with tempfile.TemporaryDirectory(prefix="fd", dir="/tmp") as folder, redis_cluster(Path(folder)) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[RedisSentinel]:
+    """A primary and its replica, watched by two Sentinels."""
+    with tempfile.TemporaryDirectory(prefix="fd", dir="/tmp") as folder, redis_sentinel(Path(folder)) as pair:
+        yield pair
+
+
+@pytest.fixture
+async def client(cluster: RedisCluster) -> AsyncIterator[Client]:
+    """A client on the whole, emptied cluster."""
+    await asyncio.to_thread(cluster.wait_whole)
+    client = connect(cluster.url)
+    await client.flushall()
+    yield client
+    await client.aclose()
+
+
+def inbox_of(client: Client, *, lasting: bool = False) -> RedisInbox:
+    """Over all primaries."""
+    scripts = Scripts(client, durability="replica" if lasting else "memory")
+    return inbox_on(client, scripts, partitions=PARTITIONS)
+
+
+def users_of(cluster: RedisCluster) -> dict[int, str]:
+    """A person for each primary, by its port."""
+    return {cluster.owner(prefix_of(user)).port: user for user in map(str, range(40))}
+
+
+def prefix_of(user: str) -> str:
+    """Of the partition of somebody's conversation."""
+    return keys.inbox(keys.partition_of(conversation(user).id, PARTITIONS))
+
+
+async def until_stored(inbox: RedisInbox, number: int, user: str) -> str:
+    """Put a message as a platform does that brings it again; what it was called in the end."""
+    async with asyncio.timeout(SECONDS):
+        while True:
+            try:
+                return await inbox.put(incoming(number, conversation(user)))
+            except StoreUnavailable:
+                await asyncio.sleep(0.2)
+
+
+@pytest.mark.parametrize("how", ["killed", "halted"])
+async def test_a_primary_goes_and_its_replica_is_found(cluster: RedisCluster, client: Client, how: str) -> None:
+    """What a replica has is there, in order; the client needs no restart; the server comes back as a replica."""
+    inbox, user = inbox_of(client, lasting=True), "7"
+    for number in range(20):
+        await inbox.put(incoming(number, conversation(user)))
+    primary = await asyncio.to_thread(cluster.owner, prefix_of(user))
+    primary.kill() if how == "killed" else primary.halt()
+    # Nobody acknowledges while this shard has no replica.
+    stored = await until_stored(inbox_of(client), 20, user)
+    primary.start() if how == "killed" else primary.go_on()
+    await asyncio.to_thread(cluster.wait_whole)
+
+    again = await until_stored(inbox, 0, user)
+    found = []
+    for number in range(21):
+        claimed = await claimed_by(inbox, f"{how}{number}")
+        found.append(claimed.incoming.id)
+        await inbox.settle(claimed, None)
+
+    assert (stored, again) in (("stored", "duplicate"), ("duplicate", "duplicate"))
+    assert found == [incoming(number).id for number in range(21)]
+    assert not primary.is_primary()
+
+
+async def test_while_one_primary_is_away_the_others_go_on(cluster: RedisCluster, client: Client) -> None:
+    """It hangs and nobody follows: people of the other partitions are claimed and renewed meanwhile, and it later."""
+    inbox, users = inbox_of(client), await asyncio.to_thread(users_of, cluster)
+    (port, lost), *others = users.items()
+    leases = {}
+    for number, (at, user) in enumerate(users.items()):
+        await inbox.put(incoming(number, conversation(user)))
+        leases[at] = Lease(await claimed_by(inbox, f"held{number}"), asked_at=LONG_AGO, duration=LEASE)
+    for number, user in enumerate(free := [f"{user}0{n}" for n in range(9) for user in users.values()], 100):
+        await inbox.put(incoming(number, conversation(user)))
+    here = [user for user in free if cluster.owner(prefix_of(user)).port != port]
+    both = cluster.shard_of(port)
+    for node in both:
+        node.halt()
+    try:
+        got = [await claimed_by(inbox, f"more{number}") for number in range(len(here))]
+        await renew(inbox, list(leases.values()))
+        renewed = {at for at, lease in leases.items() if lease.holds_for(LEASE / 2)}
+    finally:
+        for node in both:
+            node.go_on()
+    await asyncio.to_thread(cluster.wait_whole)
+    for number in range(len(free) - len(here)):
+        await claim_patiently(inbox, f"late{number}")
+
+    assert {claimed.incoming.conversation.user for claimed in got} == set(here)
+    assert renewed == {at for at, _ in others}
+    assert lost not in here
+
+
+async def claim_patiently(inbox: RedisInbox, token: str) -> Claimed:
+    """Claim as a worker does, again and again."""
+    async with asyncio.timeout(SECONDS):
+        while True:
+            with suppress(StoreUnavailable):
+                if claimed := await inbox.claim(token):
+                    return claimed
+            await asyncio.sleep(0.1)
+
+
+async def test_rings_are_heard_whichever_server_goes(cluster: RedisCluster, client: Client) -> None:
+    """Each server is restarted, that of the subscription among them: rings and replies of the page come through."""
+    waiting = connect_blocking(cluster.url, block=LISTEN)
+    doorbell, box = RedisDoorbell(waiting), RedisPageBox(client, waiting)
+    inbox, tasks = inbox_of(client), [asyncio.create_task(doorbell.run()), asyncio.create_task(box.run())]
+    rung = []
+    for number, node in enumerate(cluster.nodes[:3]):
+        node.kill()
+        node.start()
+        await asyncio.to_thread(cluster.wait_whole)
+        async with asyncio.timeout(SECONDS):
+            while not box._hears:  # noqa: ASYNC110, SLF001 - nothing signals it
+                await asyncio.sleep(0.01)
+            reading = asyncio.create_task(box.read(f"page{number}", "0", timedelta(seconds=SECONDS)))
+            await until_stored(inbox, 1000 + number, "9")
+            await doorbell.wait(timedelta(seconds=SECONDS))
+            doorbell.clear()
+            await box.append(f"page{number}", "k", "hello")
+            rung += [text for _, text in await reading]
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    await waiting.aclose()
+
+    assert rung == ["hello"] * 3
+
+
+async def test_each_primary_is_looked_at(cluster: RedisCluster, client: Client) -> None:
+    """One that evicts, or has no replica, is the one that is told."""
+    facts = await probe(client, url=cluster.url)
+    primary = cluster.owner("fd:{p0}")
+    primary.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    with pytest.raises(StartError, match=f"127.0.0.1:{primary.port}.* has maxmemory-policy allkeys-lru"):
+        await probe(client, url=cluster.url)
+    primary.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    one = connect(f"redis://127.0.0.1:{primary.port}")
+    with pytest.raises(StartError, match="is part of a cluster: set REDIS_URL to redis\\+cluster://"):
+        await probe(one, url="redis://h")
+    await one.aclose()
+
+    assert (facts.primaries, facts.replicas) == (3, 1)
+    check_durability(facts, "replica", cluster.url)
+
+
+@pytest.mark.parametrize("how", ["killed", "halted"])
+async def test_sentinels_lead_to_the_new_primary(pair: RedisSentinel, how: str) -> None:
+    """What the replica has is there; who reconnects asks the Sentinels, also for a command that is tried again."""
+    client = connect(pair.url)
+    lasting = inbox_on(client, Scripts(client, durability="replica"))
+    await client.flushall()
+    for number in range(10):
+        await lasting.put(incoming(number))
+    before = await asyncio.to_thread(lambda: pair.primary)
+    before.kill() if how == "killed" else before.halt()
+    async with asyncio.timeout(SECONDS):
+        while True:
+            with suppress(StoreUnavailable):
+                await inbox_on(client, Scripts(client)).put(incoming(10))
+                break
+            await asyncio.sleep(0.2)
+    before.start() if how == "killed" else before.go_on()
+    after = await asyncio.to_thread(lambda: pair.primary)
+    found = []
+    inbox = inbox_on(client, Scripts(client))
+    for number in range(11):
+        claimed = await claimed_by(inbox, f"{how}{number}")
+        found.append(claimed.incoming.id)
+        await inbox.settle(claimed, None)
+    facts = await probe(client, url=pair.url)
+    await client.aclose()
+    await asyncio.to_thread(pair.wait_whole)
+
+    assert found == [incoming(number).id for number in range(11)]
+    assert after is not before
+    assert facts.primaries == 1
