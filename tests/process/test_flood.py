@@ -40,6 +40,8 @@ PATIENCE_S = 60 + 45 * EACH
 log = logging.getLogger(__name__)
 LONG = "word " * 2700
 """Several messages on both platforms."""
+LONGEST = "word " * 9000
+"""More in a row than Telegram takes at once."""
 
 
 @pytest.fixture
@@ -67,8 +69,9 @@ def role_of(folder: Path, name: str, settings: dict[str, str]) -> Bot:
 
 
 def question(where: object, number: int) -> str:
-    """Every second answer is a long one."""
-    return f"{'Tell me all' if number % 2 == 0 else 'In short'}: number {number} for {where}?"
+    """Every second answer is a long one, and for some the first is the longest."""
+    long = "Tell me everything" if number == 0 and where in PEOPLE[1:6] else "Tell me all"
+    return f"{long if number % 2 == 0 else 'In short'}: number {number} for {where}?"
 
 
 def answer(messages: ChatMessages) -> str:
@@ -78,7 +81,8 @@ def answer(messages: ChatMessages) -> str:
 
 def answer_to(asked: str) -> str:
     """What the model says to a question."""
-    return f"About {asked} {LONG if 'all' in asked else 'Yes.'}"
+    words = LONGEST if "everything" in asked else LONG if "all" in asked else "Yes."
+    return f"About {asked} {words}"
 
 
 def everything() -> dict[int | str, list[str]]:
@@ -109,7 +113,7 @@ async def test_every_answer_arrives_once_and_hardly_a_call_is_refused(world: Wor
         return answer(messages)
 
     world.model.reply(think)
-    world.model.chunk_chars = len(LONG)  # the servers share our loop: what keeps it busy would look like a burst
+    world.model.chunk_chars = len(LONGEST)  # the servers share our loop: what keeps it busy would look like a burst
     telegram, slack = world.telegram.enforce_limits(), world.slack.enforce_limits()
     telegram.close(CLOSED, RETRY_AFTER_S)
     slack.close(CLOSED_CHANNEL, RETRY_AFTER_S)
