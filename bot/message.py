@@ -7,7 +7,7 @@ nothing else here. What is needed to answer is `ReplyTo`, which only the adapter
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, NewType
 from urllib.parse import quote
@@ -141,6 +141,15 @@ class Incoming:
     def reacts(self) -> bool:
         """It is a reaction to a message of ours, to which nobody expects words: a command that comes without any."""
         return self.about is not None and self.command is not None and not self.text
+
+    def cut_to(self, most_chars: int) -> Incoming:
+        """The same message, no text in it longer than `most_chars`: far too long is refused, and not kept whole."""
+        command = self.command
+        if command is not None and len(command.name) + len(command.argument) > most_chars:
+            command = replace(command, name=command.name[:most_chars], argument=command.argument[:most_chars])
+        if command is self.command and len(self.text) <= most_chars:
+            return self
+        return replace(self, text=self.text[:most_chars], command=command)
 
     def to_json(self) -> str:
         """One JSON object; `sent_at` in ISO 8601."""

@@ -15,7 +15,8 @@ from collections.abc import AsyncIterator
 
 CHUNK_BYTES = 65_536
 LINE_CHARS = 32_000
-"""A longer line is handed on in pieces, so that endless input without a line break cannot fill the memory."""
+"""What a line has beyond it is passed over: endless input without a line break must neither fill the memory nor become
+many messages."""
 
 
 async def read_lines(descriptor: int) -> AsyncIterator[str]:
@@ -27,11 +28,9 @@ async def read_lines(descriptor: int) -> AsyncIterator[str]:
     rest = ""
     while chunk := await _read_chunk(descriptor):
         *lines, rest = (rest + decode(chunk)).split("\n")
-        while len(rest) > LINE_CHARS:
-            lines.append(rest[:LINE_CHARS])
-            rest = rest[LINE_CHARS:]
+        rest = rest[:LINE_CHARS]
         for line in lines:
-            yield line.removesuffix("\r")
+            yield line[:LINE_CHARS].removesuffix("\r")
     rest += decode(b"", final=True)
     if rest:
         yield rest

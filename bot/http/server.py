@@ -13,16 +13,56 @@ import socket
 from collections.abc import Callable, Generator
 from datetime import timedelta
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bot.errors import StartError
 
 DRAIN = timedelta(seconds=5)
 """How long open requests may take to end once we are told to stop; then they are cut."""
 KEEP_ALIVE_S = 15
+HEAD = timedelta(seconds=15)
+"""How long the head of a request may take from its first byte, or from the opening of the connection."""
 BACKLOG = 512
 _ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+
+
+class _Protocol(H11Protocol):
+    """HTTP/1.1 that lets nobody hold a connection by sending slowly: uvicorn itself waits for ever.
+
+    A request's head must come within `HEAD`, and so must the rest of a body that nobody reads any more.
+    """
+
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Wait for the first request."""
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        """Take it, and see whether there is a request now."""
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        self._forget()
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        in_work = self.conn.their_state is not h11.IDLE and not self.cycle.response_complete
+        if in_work or self.transport.is_closing():
+            self._forget()
+        elif self._timer is None:
+            self._timer = self.loop.call_later(HEAD.total_seconds(), self.transport.close)
+
+    def _forget(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 class _Server(uvicorn.Server):
@@ -86,7 +126,7 @@ async def _end_when(stop: asyncio.Event, server: uvicorn.Server) -> None:
 def _config(app: ASGIApp, drain: timedelta) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="h11",
+        http=_Protocol,
         ws="none",
         lifespan="off",
         log_config=None,  # logging is configured once, for the whole process

@@ -28,6 +28,9 @@ from bot.turn import IN_LINE, Exchange, InLine
 log = logging.getLogger(__name__)
 
 End = Literal["settled", "done", "lost"]
+MOST_CHARS = 8_000
+"""Of a message's text: more than a question may have, so that it is refused all the same, and a full mailbox of 100
+stays below 4 MB."""
 MOST_COUNTED = 10_000
 """Conversations of a partition that a scrape looks at: some 20 ms of Redis at the most."""
 
@@ -75,7 +78,7 @@ class RedisInbox:
         self._in_line_ms: dict[int, int] = {}
 
     async def put(self, incoming: Incoming) -> Accepted:
-        """Store a message once; see `put.lua`. One round trip.
+        """Store a message once, cut to `MOST_CHARS`; see `put.lua`. One round trip.
 
         Raises:
             StoreUnavailable: nothing is certain; the platform must not be told that we have it.
@@ -86,7 +89,7 @@ class RedisInbox:
             [self._prefix(incoming)],
             conversation.id,
             incoming.id,
-            incoming.to_json(),
+            incoming.cut_to(MOST_CHARS).to_json(),
             int(incoming.sent_at.astimezone(UTC).timestamp()) // 3600,
             incoming.addressing,
             self._max_waiting,

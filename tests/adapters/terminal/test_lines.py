@@ -99,10 +99,11 @@ async def test_lines_of_a_terminal() -> None:
 
 
 async def test_a_line_without_end(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is handed on in pieces instead of filling the memory."""
+    """Its beginning is handed on, once; the rest is passed over instead of filling the memory, the next line is not."""
     monkeypatch.setattr(lines, "LINE_CHARS", 10)
     reader, writer = pipe
-    os.write(writer, b"x" * 25)
+    monkeypatch.setattr(lines, "CHUNK_BYTES", 8)
+    os.write(writer, b"x" * 25 + b"\nnext\n" + b"y" * 25)
     os.close(writer)
 
-    assert [line async for line in read_lines(reader)] == ["x" * 10, "x" * 10, "x" * 5]
+    assert [line async for line in read_lines(reader)] == ["x" * 10, "next", "y" * 10]

@@ -1,0 +1,1 @@
+"""Malformed input through every entrance of a running Front Desk."""
