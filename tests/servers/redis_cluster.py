@@ -35,10 +35,16 @@ class RedisCluster:
         """The primary that has this key now.
 
         Raises:
-            AssertionError: none says so.
+            AssertionError: none says so within half a minute.
         """
-        slot = key_slot(key.encode())
-        return next(node for node in self.nodes if node.is_primary() and slot in _slots_of(node))
+        slot, found = key_slot(key.encode()), list[Node]()
+
+        def is_found() -> bool:
+            found[:] = [node for node in self.nodes if node.is_primary() and slot in _slots_of(node)]
+            return bool(found)
+
+        until(is_found, "a primary has it")
+        return found[0]
 
     def shard_of(self, port: int) -> list[Node]:
         """The primary of that port and its replica."""
