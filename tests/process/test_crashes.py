@@ -1,10 +1,13 @@
 """The crash matrix: `kill -9` at each named point under load, on both platforms; everybody is answered all the same.
 
-Nothing is lost, nothing is out of order, the model is asked once for an answer that was finished, and whatever a person
-sees twice was on its way when the process died: the ledger says *sending* and has no id. Slack finds even those again.
+The points stand in `tests.process.crashing.POINTS`. At each of them one process of both roles is killed, and a gateway
+or a worker alone while the other goes on living. Nothing is lost, nothing is out of order, the model is asked once for
+an answer that was finished, and whatever a person sees twice was on its way when the process died: the ledger says
+*sending* and has no id. Slack finds even those again. A gateway that dies doubles nothing at all.
 
-In short, as here, each point once. In full, each ten times: `FRONTDESK_CRASHES=10 python -m pytest
-tests/process/test_crashes.py`.
+In short a gateway and a worker die once at each of their points, a process of both roles at every third. In full all of
+them at each, here ten times: `FRONTDESK_CRASHES=10 python -m pytest tests/process/test_crashes.py`; and on a Redis
+Cluster with FRONTDESK_TESTED_REDIS=cluster.
 """
 
 from __future__ import annotations
@@ -14,31 +17,47 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
+from typing import Literal
 
 import pytest
-from redis.asyncio import Redis
 
 from adapters.slack.format import format_markdown as format_for_slack
 from adapters.telegram.format import format_markdown as format_for_telegram
 from bot.message import Part
+from bot.store.client import connect
+from tests.conftest import ON_CLUSTER
 from tests.process.conftest import World
 from tests.process.crashing import POINTS
 from tests.process.running import Bot
 from tests.process.test_crowd import in_slack, in_telegram
 from tests.servers.openai import ChatMessages
 from tests.servers.redis import redis_server
+from tests.servers.redis_cluster import redis_cluster
 from tests.servers.telegram_chat import User
 
-PEOPLE, EACH = 6, 2
-ROUNDS = int(os.environ.get("FRONTDESK_CRASHES", "1"))
+Role = Literal["all", "gateway", "worker"]
+
+PEOPLE, EACH = 4, 2
+MOMENT_S = 1.0
+"""After so long one more person writes, for as long as the process lives."""
+IN_FULL = int(os.environ.get("FRONTDESK_CRASHES", "0"))
+ROUNDS = max(1, IN_FULL)
 LONG = "word " * 2700
 """Several messages on both platforms."""
 ASKED = re.compile(r"How much is (q\d+x\d\w?)\?")
 ANSWER = re.compile(f"You asked: {ASKED.pattern}")
-NAMES = tuple(POINTS)
+TABLE: dict[Role, list[str]] = {
+    "all": list(POINTS) if IN_FULL else list(POINTS)[::3],
+    "gateway": [name for name, point in POINTS.items() if point.role == "gateway"],
+    "worker": [name for name, point in POINTS.items() if point.role == "worker"],
+}
+LIVING: dict[Role, list[Role]] = {"all": [], "gateway": ["worker"], "worker": ["gateway"]}
+"""Who goes on living while those of a role die."""
 
 
 def question(person: int, number: int) -> str:
@@ -73,17 +92,21 @@ class Found:
     async def look(self, url: str, world: World) -> None:
         """Read the open turns."""
         asked = times_asked(world)
-        client = Redis.from_url(url, protocol=3, decode_responses=True)
-        async for name in client.scan_iter(match="fd:{p*}:turn:*"):
-            turn = await client.hgetall(name)
-            conversation = name.split(":turn:")[1]
-            parts_begun = {str(part): sent for part, sent in turn.items() if re.fullmatch(r"s\d+", str(part))}
-            self.in_flight[conversation] += sum(not sent for sent in parts_begun.values())
-            if "reply" in turn:
-                body = await client.hget(f"fd:{{p0}}:body:{conversation}", turn["id"])
-                for one in ASKED.findall(str(body)):
-                    self.finished.setdefault(one, asked[one])
-        await client.aclose()
+        async with connect(url) as client:
+            async for name in client.scan_iter(match="fd:{p*}:turn:*"):
+                turn = {text(field): text(value) for field, value in (await client.hgetall(name)).items()}
+                conversation = text(name).split(":turn:")[1]
+                begun = {part: sent for part, sent in turn.items() if re.fullmatch(r"s\d+", part)}
+                self.in_flight[conversation] += sum(not sent for sent in begun.values())
+                if "reply" in turn:
+                    body = await client.hget(name.replace(b":turn:", b":body:"), turn["id"])
+                    for one in ASKED.findall(text(body)):
+                        self.finished.setdefault(one, asked[one])
+
+
+def text(value: object) -> str:
+    """What Redis holds, as text."""
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def check(world: World, people: Sequence[int], found: Found) -> None:
@@ -91,7 +114,8 @@ def check(world: World, people: Sequence[int], found: Found) -> None:
 
     On its way when the process died, or sent without an answer in time: that too is said and sent again.
     """
-    timed_out = (world.folder / "output.txt").read_text().count("not known whether a message went out")
+    outputs = [path.read_text() for path in world.folder.glob("*/output.txt")]
+    timed_out = sum(said.count("not known whether a message went out") for said in outputs)
     for person in people:
         expected = [question(person, number) for number in range(EACH)]
         in_flight = sum(number for where, number in found.in_flight.items() if where.endswith(f":{person}"))
@@ -103,7 +127,6 @@ def check(world: World, people: Sequence[int], found: Found) -> None:
         assert answered(texts) == [f"{one}s" for one in expected], f"Slack, person {person}, {found}"
         assert len(texts) == EACH * parts(person, format_for_slack), f"Slack, person {person}, {found}"
     asked = times_asked(world)
-    assert found.finished, "no crash came after an answer was finished"
     assert {one: asked[one] for one in found.finished} == found.finished
 
 
@@ -123,59 +146,108 @@ def parts(person: int, how: Callable[[str], Sequence[Part]]) -> int:
     return len(how(echo([{"content": asking(question(person, 0))}])))
 
 
-@pytest.mark.timeout(300 * ROUNDS)
-@pytest.mark.parametrize("points", [NAMES[::2], NAMES[1::2]], ids=["even points", "odd points"])
-async def test_killed_at_every_named_point_nobody_is_forgotten(world: World, points: Sequence[str]) -> None:
-    """One crash after another on the same data; the last process finishes what they left."""
-    world.model.reply(echo)
-    persons, found = count(1), Found()
-    people: list[int] = []
-    redis_folder = world.folder / "r"
-    os.mkdir(redis_folder)  # noqa: PTH102 - before any coroutine runs
-    with redis_server(redis_folder) as url:
-        settings = {**world.platforms(), **world.with_model(), **world.unlimited(), "REDIS_URL": url}
-        settings["FRONTDESK_INBOX__LEASE"] = "3s"
+@pytest.fixture
+def shared_redis(world: World) -> Iterator[str]:
+    """URL of the Redis that all processes of a test share, or of the cluster."""
+    folder = world.folder / "r"
+    folder.mkdir()
+    if ON_CLUSTER:
+        with redis_cluster(folder) as cluster:
+            yield cluster.url
+    else:
+        with redis_server(folder) as url:
+            yield url
+
+
+@dataclass
+class Matrix:
+    """What one run of the matrix has to do with.
+
+    Attributes:
+        people: who have written so far.
+    """
+
+    world: World
+    redis_url: str
+    people: list[int] = field(default_factory=list)
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def __post_init__(self) -> None:
+        """Answers that nobody else has, and a patient Slack.
+
+        It repeats at once what a broken socket brought. What it repeats because nobody acknowledged it in time comes
+        behind what was written later, which is no order that we could keep.
+        """
+        self.world.model.reply(echo)
+        self.world.slack.sockets.ack_timeout_s = 30.0
+
+    def bot(self, folder: str, *before_serve: str, role: Role) -> Bot:
+        """A process of that role; those of one folder write into one file."""
+        settings = {**self.world.platforms(), **self.world.with_model(), **self.world.unlimited()}
+        settings |= {"REDIS_URL": self.redis_url, "FRONTDESK_INBOX__LEASE": "3s"}
         settings["FRONTDESK_LIMITS__MESSAGES"] = '["1000/minute"]'
+        here = Path(self.world.folder, folder)
+        here.mkdir(exist_ok=True)
+        command = [sys.executable, "-m", *before_serve, "serve", "--role", role]
+        return Bot(here, settings, command=command)
+
+    @asynccontextmanager
+    async def living(self, *roles: Role) -> AsyncIterator[None]:
+        """Processes of these roles go on living, and stop in order at the end."""
+        async with AsyncExitStack() as stack:
+            for role in roles:
+                await stack.enter_async_context(self.bot(f"living {role}", "bot", role=role))
+            yield
+
+    async def crash(self, role: Role, point: str, nth: int) -> None:
+        """Start a process that dies at a point, and let people write until it does."""
+        doomed = self.bot("doomed", "tests.process.crashing", point, str(nth), role=role)
+        await doomed.start(ready=False)
+        ended = asyncio.create_task(doomed.ended())
+        self.write(PEOPLE)
+        while not (await asyncio.wait([ended], timeout=MOMENT_S))[0]:
+            self.write(1)
+        assert ended.result() == -9, point
+
+    def write(self, people: int) -> None:
+        """So many new ones write on both platforms, all at once."""
+        here = [next(self._numbers) for _ in range(people)]
+        for number in range(EACH):
+            for person in here:
+                self.world.telegram.say(asking(question(person, number)), user=User(id=person))
+                self.world.slack.say(f"D{person}", f"U{person}", asking(f"{question(person, number)}s"))
+        self.people += here
+
+    async def ends(self) -> None:
+        """Until each has as many answers as questions, and all mailboxes are empty: the last parts are out."""
+
+        def all_there() -> bool:
+            return all(
+                len(answered(in_telegram(self.world, one))) == len(answered(in_slack(self.world, f"D{one}"))) == EACH
+                for one in self.people
+            )
+
+        await self.world.telegram.wait_until(all_there, "everybody's answers", timeout_s=120)
+        async with connect(self.redis_url) as client, asyncio.timeout(60):
+            while [name async for name in client.scan_iter(match="fd:{p*}:due")]:  # noqa: ASYNC110 - others settle
+                await asyncio.sleep(0.05)
+
+
+@pytest.mark.timeout(300 * ROUNDS)
+@pytest.mark.parametrize("role", TABLE)
+async def test_killed_at_every_named_point_nobody_is_forgotten(world: World, shared_redis: str, role: Role) -> None:
+    """One crash after another on the same data; the last process finishes what they left."""
+    matrix, found = Matrix(world, shared_redis), Found()
+    async with matrix.living(*LIVING[role]):
         for nth in range(2, 2 + ROUNDS):
-            for point in points:
-                crashing = [sys.executable, "-m", "tests.process.crashing", point, str(nth), "serve"]
-                doomed = Bot(world.folder, settings, command=crashing)
-                await doomed.start(ready=False)
-                here = [next(persons) for _ in range(PEOPLE)]
-                write(world, here)
-                people += here
-                assert await doomed.ended() == -9, point
-                await found.look(url, world)
-        async with Bot(world.folder, settings):
-            await everybody_answered(world, people)
-            await nothing_waits(url)
-    check(world, people, found)
-
-
-def write(world: World, people: Sequence[int]) -> None:
-    """All of them, on both platforms, all at once."""
-    for number in range(EACH):
-        for person in people:
-            world.telegram.say(asking(question(person, number)), user=User(id=person))
-            world.slack.say(f"D{person}", f"U{person}", asking(f"{question(person, number)}s"))
-
-
-async def everybody_answered(world: World, people: Sequence[int]) -> None:
-    """Until each has as many answers as questions."""
-
-    def all_there() -> bool:
-        return all(
-            len(answered(in_telegram(world, person))) == len(answered(in_slack(world, f"D{person}"))) == EACH
-            for person in people
-        )
-
-    await world.telegram.wait_until(all_there, "everybody's answers", timeout_s=120)
-
-
-async def nothing_waits(url: str) -> None:
-    """Until all mailboxes are empty: the last parts are out."""
-    client = Redis.from_url(url, protocol=3)
-    async with asyncio.timeout(60):
-        while await client.zcard("fd:{p0}:due"):  # noqa: ASYNC110 - another process settles
-            await asyncio.sleep(0.05)
-    await client.aclose()
+            for point in TABLE[role]:
+                await matrix.crash(role, point, nth)
+                if role != "gateway":
+                    await found.look(shared_redis, world)
+        async with matrix.living(role):
+            await matrix.ends()
+    check(world, matrix.people, found)
+    if role == "gateway":
+        assert set(times_asked(world).values()) == {1}
+    else:
+        assert found.finished, "no crash came after an answer was finished"
