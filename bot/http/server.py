@@ -44,7 +44,11 @@ class _Protocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take it, and see whether there is a request now."""
-        super().data_received(data)
+        try:
+            super().data_received(data)
+        except h11.LocalProtocolError:
+            # Rubbish after a body that was answered before its end: uvicorn would answer a second time.
+            self.transport.close()
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -53,7 +57,8 @@ class _Protocol(H11Protocol):
         super().connection_lost(exc)
 
     def _watch(self) -> None:
-        in_work = self.conn.their_state is not h11.IDLE and not self.cycle.response_complete
+        asked = self.conn.their_state is not h11.IDLE and self.cycle is not None
+        in_work = asked and not self.cycle.response_complete
         if in_work or self.transport.is_closing():
             self._forget()
         elif self._timer is None:

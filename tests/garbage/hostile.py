@@ -19,7 +19,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 Json = Any
 Path = tuple[str | int, ...]
 
-EXAMPLES = int(os.environ.get("FRONTDESK_GARBAGE", "120"))
+EXAMPLES = int(os.environ.get("FRONTDESK_GARBAGE", "60"))
 """Inputs per entrance. The full form has 10,000."""
 CANARY = "heron-canary"
 """Stands in every text of a sample, and must stand in no line of the log."""
