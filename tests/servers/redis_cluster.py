@@ -51,10 +51,13 @@ class RedisCluster:
         return [node for node in self.nodes if port in (node.port, None if node.is_primary() else _primary_port(node))]
 
     def fail_over(self, key: str) -> None:
-        """Have the replica of whoever has this key take over, in order; returns when it has."""
+        """Have the replica of whoever has this key take over; returns when it has.
+
+        Without a vote: the others would not give one again so soon after the last.
+        """
         before = self.owner(key)
         replica = next(node for node in self.shard_of(before.port) if node is not before)
-        replica.ask("CLUSTER", "FAILOVER")
+        replica.ask("CLUSTER", "FAILOVER", "TAKEOVER")
         until(lambda: replica.is_primary() and not before.is_primary(), "the failover")
 
     def wait_whole(self) -> None:
