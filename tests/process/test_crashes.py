@@ -5,9 +5,9 @@ or a worker alone while the other goes on living. Nothing is lost, nothing is ou
 an answer that was finished, and whatever a person sees twice was on its way when the process died: the ledger says
 *sending* and has no id. Slack finds even those again. A gateway that dies doubles nothing at all.
 
-In short a gateway and a worker die once at each of their points, a process of both roles at every third. In full all of
-them at each, here ten times: `FRONTDESK_CRASHES=10 python -m pytest tests/process/test_crashes.py`; and on a Redis
-Cluster with FRONTDESK_TESTED_REDIS=cluster.
+In short a gateway and a worker die once at each of their points, a process of both roles at every third, and on a Redis
+Cluster at every fifth. In full all of them at each, here ten times: `FRONTDESK_CRASHES=10 python -m pytest
+tests/process/test_crashes.py`; with FRONTDESK_TESTED_REDIS=cluster on a cluster only.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ TABLE: dict[Role, list[str]] = {
     "gateway": [name for name, point in POINTS.items() if point.role == "gateway"],
     "worker": [name for name, point in POINTS.items() if point.role == "worker"],
 }
+ON_A_CLUSTER = list(POINTS) if IN_FULL else list(POINTS)[::5]
 LIVING: dict[Role, list[Role]] = {"all": [], "gateway": ["worker"], "worker": ["gateway"]}
 """Who goes on living while those of a role die."""
 
@@ -147,11 +148,11 @@ def parts(person: int, how: Callable[[str], Sequence[Part]]) -> int:
 
 
 @pytest.fixture
-def shared_redis(world: World) -> Iterator[str]:
-    """URL of the Redis that all processes of a test share, or of the cluster."""
+def shared_redis(world: World, request: pytest.FixtureRequest) -> Iterator[str]:
+    """URL of the Redis that all processes of a test share: one server, or a cluster."""
     folder = world.folder / "r"
     folder.mkdir()
-    if ON_CLUSTER:
+    if request.param == "cluster":
         with redis_cluster(folder) as cluster:
             yield cluster.url
     else:
@@ -235,15 +236,29 @@ class Matrix:
 
 @pytest.mark.timeout(300 * ROUNDS)
 @pytest.mark.parametrize("role", TABLE)
+@pytest.mark.parametrize("shared_redis", ["cluster"] if ON_CLUSTER else ["one server"], indirect=True)
 async def test_killed_at_every_named_point_nobody_is_forgotten(world: World, shared_redis: str, role: Role) -> None:
+    """Processes of each role."""
+    await killed_at(TABLE[role], Matrix(world, shared_redis), role)
+
+
+@pytest.mark.one_server  # there the test above runs on the cluster
+@pytest.mark.timeout(300 * ROUNDS)
+@pytest.mark.parametrize("shared_redis", ["cluster"], indirect=True)
+async def test_killed_on_a_cluster_nobody_is_forgotten(world: World, shared_redis: str) -> None:
+    """A process of both roles."""
+    await killed_at(ON_A_CLUSTER, Matrix(world, shared_redis), "all")
+
+
+async def killed_at(points: Sequence[str], matrix: Matrix, role: Role) -> None:
     """One crash after another on the same data; the last process finishes what they left."""
-    matrix, found = Matrix(world, shared_redis), Found()
+    world, found = matrix.world, Found()
     async with matrix.living(*LIVING[role]):
         for nth in range(2, 2 + ROUNDS):
-            for point in TABLE[role]:
+            for point in points:
                 await matrix.crash(role, point, nth)
                 if role != "gateway":
-                    await found.look(shared_redis, world)
+                    await found.look(matrix.redis_url, world)
         async with matrix.living(role):
             await matrix.ends()
     check(world, matrix.people, found)
