@@ -25,6 +25,7 @@ from redis.exceptions import (
     AskError,
     ClusterDownError,
     MovedError,
+    ReadOnlyError,
     RedisClusterException,
     SlotNotCoveredError,
     TryAgainError,
@@ -82,6 +83,22 @@ class Cluster(RedisCluster):
             known.update(configured)
             return await super().initialize(additional_startup_nodes_info, last_failed_node_name)
 
+    async def get_nodes_from_slot(self, command: str, *args: object) -> list[ClusterNode]:
+        """Who has the slot of a command; of a slot that nobody had, the library would never ask again.
+
+        Raises:
+            SlotNotCoveredError: nobody has it; before the next command it is read anew who has which.
+        """
+        try:
+            return cast("list[ClusterNode]", await super().get_nodes_from_slot(command, *args))
+        except KeyError:
+            self.read_anew()
+            raise SlotNotCoveredError(f"{command}: nobody has its slot") from None
+
+    def read_anew(self) -> None:
+        """Before the next command it is read who has which slots; no connection is closed for it."""
+        self._initialize = True
+
     async def _determine_slot(self, command: str, *args: object) -> int:
         if command.startswith("FT."):
             return self.keyslot(cast("str", args[0]))
@@ -124,7 +141,9 @@ async def on_one_connection(client: Client, key: str, commands: Sequence[Sequenc
     """Send commands together, in one round trip and on one connection, to the server that has a key.
 
     If that turns out to be another one, all of them are sent again: as often as the client sends any command. The
-    library's pipelines would repeat those alone that were refused, elsewhere and on other connections.
+    library's pipelines would repeat those alone that were refused, elsewhere and on other connections. A server that
+    became a replica keeps its connections; behind the same address there may be a primary by now, so they are closed
+    and all is sent once more.
 
     Returns:
         The replies; an error that a command met stands as its reply.
@@ -132,25 +151,43 @@ async def on_one_connection(client: Client, key: str, commands: Sequence[Sequenc
     Raises:
         RedisError, RedisClusterException: no server could be asked.
     """
-    if not isinstance(client, RedisCluster):
-        pipeline = client.pipeline(transaction=False)
-        for command in commands:
-            pipeline.execute_command(*command)
-        return await pipeline.execute(raise_on_error=False)
+    if isinstance(client, RedisCluster):
+        return await _on_one_of_cluster(cast("Cluster", client), key, commands)
+    replies = await _on_one(client, commands)
+    if any(isinstance(reply, ReadOnlyError) for reply in replies):
+        await client.connection_pool.disconnect(inuse_connections=False)
+        replies = await _on_one(client, commands)
+    return replies
+
+
+async def _on_one(client: Redis, commands: Sequence[Sequence[Word]]) -> list[object]:
+    pipeline = client.pipeline(transaction=False)
+    for command in commands:
+        pipeline.execute_command(*command)
+    return await pipeline.execute(raise_on_error=False)
+
+
+async def _on_one_of_cluster(client: Cluster, key: str, commands: Sequence[Sequence[Word]]) -> list[object]:
     failure: Exception | None = None
     for _ in range(client.retry.get_retries() + 1):
-        if failure is not None:
-            # Follows whoever moved, or reads anew who has which slots.
+        if isinstance(failure, (AskError, MovedError)):
+            # Follows whoever moved.
             await client.exists(key)
+        elif failure is not None:
+            client.read_anew()
         await client.initialize()
         sent = [PipelineCommand(number, *command) for number, command in enumerate(commands)]
         try:
-            await cast("ClusterNode", client.get_node_from_key(key)).execute_pipeline(sent)
+            node = cast("ClusterNode", client.get_node_from_key(key))
+            await node.execute_pipeline(sent)
         except _ELSEWHERE as error:
             failure = error
-            continue
-        replies = [command.result for command in sent]
-        failure = next((reply for reply in replies if isinstance(reply, _ELSEWHERE)), None)
-        if failure is None:
-            return replies
+        else:
+            replies = [command.result for command in sent]
+            failure = next((reply for reply in replies if isinstance(reply, _ELSEWHERE)), None)
+            if failure is None:
+                return replies
+        if isinstance(failure, (RedisConnectionError, RedisTimeoutError)):
+            # The others are asked first who has which slots.
+            client.nodes_manager.move_node_to_end_of_cached_nodes(node.name)
     raise failure if failure is not None else AssertionError("never sent")

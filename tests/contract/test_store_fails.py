@@ -17,7 +17,7 @@ from bot.http.metrics import PrometheusMeter
 from bot.store import keys, listening
 from bot.store.client import connect, connect_blocking, failures
 from bot.store.doorbell import RedisDoorbell
-from bot.store.scripts import Scripts
+from bot.store.scripts import Durability, Scripts
 from tests.contract.samples import claimed_by, inbox_on, incoming
 from tests.servers.proxy import Proxy
 from tests.servers.redis import redis_server
@@ -83,14 +83,19 @@ async def test_a_server_that_only_reads_is_not_ready(server: str, setting: str, 
     await client.aclose()
 
 
-async def test_a_primary_that_became_a_replica_is_left(server: str) -> None:
+@pytest.mark.parametrize("durability", ["memory", "fsync"])
+async def test_a_primary_that_became_a_replica_is_left(server: str, durability: Durability) -> None:
     """Behind the same address there is another primary by now, but old connections lead to the old one."""
-    with tempfile.TemporaryDirectory(prefix="fd", dir="/tmp") as folder, redis_server(Path(folder)) as heir:
+    with (
+        tempfile.TemporaryDirectory(prefix="fd", dir="/tmp") as folder,
+        redis_server(Path(folder), "--appendonly", "yes") as heir,
+    ):
         async with Proxy(unix=socket_of(server)) as proxy:
-            client = connect(f"redis://127.0.0.1:{proxy.port}")
-            inbox = inbox_on(client, Scripts(client))
-            before = await inbox.put(incoming(1))
             old = Redis.from_url(server, protocol=3)
+            await old.config_set("appendonly", "yes")
+            client = connect(f"redis://127.0.0.1:{proxy.port}")
+            inbox = inbox_on(client, Scripts(client, durability=durability))
+            before = await inbox.put(incoming(1))
             await old.replicaof("127.0.0.1", "1")
             proxy.leads_to(unix=socket_of(heir))
             after = await inbox.put(incoming(2))
