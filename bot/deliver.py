@@ -27,7 +27,7 @@ FIRST_RETRY = timedelta(seconds=2)
 LAST_RETRY = timedelta(seconds=60)
 AFTER_UNKNOWN = timedelta(seconds=15)
 """Wait before a part whose sending may have succeeded is sent again; four times as long each time. A platform that is
-away for five minutes costs no answer, and three copies at the most can come of it."""
+away for five minutes costs no answer, and four copies at the most can come of it."""
 STORE_AGAIN = timedelta(seconds=1)
 """Between two tries to write down what has happened."""
 
@@ -38,10 +38,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deferred:
-    """The rest of the parts go out after `delay`; `error` if it counts as an attempt."""
+    """The rest of the parts go out after `delay`.
+
+    Attributes:
+        delay: how long they wait.
+        error: it counts as an attempt.
+        attempts: those that the part whose turn it is had before.
+    """
 
     delay: timedelta
     error: bool = False
+    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +112,8 @@ class Deliver:
         messenger = self._messengers[incoming.conversation.platform]
         unrecorded = delivery if lease.claimed.delivery is None else None
         just_sent: tuple[int, SentId] | None = None
+        # Those of a turn that had no reply were of deciding, not of sending.
+        attempts = 0 if lease.claimed.delivery is None else lease.claimed.attempts
         slept = timedelta(0)
         for index in range(len(delivery.parts)):
             if index < len(delivery.sent):
@@ -114,6 +123,7 @@ class Deliver:
                     # To look is not to send: the chat stays open, and nothing is sent that may be there.
                     return Deferred(delay=error.retry_after)
                 if known is not None:
+                    attempts = attempts if delivery.sent[index] else 0
                     just_sent = (index, known)
                     continue
             while wait := await self._take(incoming, delivery, index):
@@ -130,12 +140,12 @@ class Deliver:
             unrecorded = None
             if isinstance(marked, str):
                 # Whoever had the turn before was held up, and has said so by now.
-                just_sent = (index, marked)
+                just_sent, attempts = (index, marked), 0
                 continue
-            outcome = await self._send(lease, messenger, delivery, index)
+            outcome = await self._send(lease, messenger, delivery, index, attempts)
             if isinstance(outcome, Deferred):
                 return outcome
-            just_sent = (index, outcome)
+            just_sent, attempts = (index, outcome), 0
         return Delivered(last=just_sent[1] if just_sent is not None else None)
 
     async def _take(self, incoming: Incoming, delivery: Delivery, index: int) -> timedelta:
@@ -166,7 +176,9 @@ class Deliver:
         lease.prolong(asked_at=asked_at)
         return lease.holds_for(self._send_timeout)
 
-    async def _send(self, lease: Lease, messenger: Messenger, delivery: Delivery, index: int) -> SentId | Deferred:
+    async def _send(
+        self, lease: Lease, messenger: Messenger, delivery: Delivery, index: int, attempts: int
+    ) -> SentId | Deferred:
         incoming = lease.claimed.incoming
         platform = incoming.conversation.platform
         try:
@@ -192,7 +204,7 @@ class Deliver:
         except (SendUnknown, TimeoutError) as error:
             self._meter.sent(platform, "unknown")
             log.warning("it is not known whether a message went out, it is sent again: %s", error)
-            return Deferred(delay=AFTER_UNKNOWN * 4**lease.claimed.attempts, error=True)
+            return Deferred(delay=AFTER_UNKNOWN * 4**attempts, error=True, attempts=attempts)
         self._meter.sent(platform, "ok")
         return sent_id
 

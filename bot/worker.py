@@ -258,14 +258,16 @@ class Worker:
             log.warning("a message waits for a platform that is not on: %s", platform)
             await self._inbox.defer(claimed, PLATFORM_OFF)
             return
-        if claimed.delivery is not None and self._exhausted(claimed):
+        if claimed.delivery is not None and self._hopeless(claimed, claimed.delivery):
             await self._end(lease, replace(claimed.delivery, dead="could not be sent"), "undeliverable")
             return
         delivery = claimed.delivery or await self._decided(lease)
         if delivery is None:
             return
         result = await self._deliver.deliver(lease, delivery)
-        if isinstance(result, Deferred):
+        if isinstance(result, Deferred) and result.error and result.attempts >= self._max_attempts:
+            await self._end(lease, replace(delivery, dead="could not be sent"), "undeliverable")
+        elif isinstance(result, Deferred):
             await self._inbox.defer(claimed, result.delay, error=result.error)
         elif isinstance(result, Delivered):
             await self._end(lease, delivery, delivery.outcome, last=result.last)
@@ -276,6 +278,11 @@ class Worker:
 
     def _exhausted(self, claimed: Claimed) -> bool:
         return claimed.attempts >= self._max_attempts or claimed.crashes >= MAX_CRASHES
+
+    def _hopeless(self, claimed: Claimed, delivery: Delivery) -> bool:
+        """A reply that is not sent any more. After its attempts it is sent once again; more are exceptions of ours."""
+        missing = len(delivery.sent) < len(delivery.parts) or None in delivery.sent
+        return missing and (claimed.attempts > self._max_attempts or claimed.crashes >= MAX_CRASHES)
 
     async def _decided(self, lease: Lease) -> Delivery | None:
         """What the person is told; while this is found out, a stop may cancel the turn without harm."""

@@ -237,13 +237,13 @@ class InboxMachine(RuleBasedStateMachine):
         expected: bool | str = self.holds(claimed)
         late = not expected and turn is not None and turn.id == claimed.incoming.id
         if late and turn is not None and out is not None and turn.sent.get(out[0]) == "":
-            turn.sent[out[0]] = out[1]
+            turn.sent[out[0]], turn.attempts = out[1], 0
         if expected:
             assert turn is not None
             if delivery is not None and turn.reply is None:
                 turn.reply, turn.attempts, turn.crashes = delivery, 0, 1
-            if out is not None:
-                turn.sent[out[0]] = out[1]
+            if out is not None and turn.sent.get(out[0]) != out[1]:
+                turn.sent[out[0]], turn.attempts = out[1], 0
             if sending is not None:
                 expected = turn.sent.setdefault(sending, "") or True
         assert self.runner.run(self.inbox.record(claimed, delivery, sent=out, sending=sending)) == expected

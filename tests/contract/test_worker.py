@@ -160,8 +160,8 @@ async def test_a_failure_is_said_even_when_sending_is_hard(desk: Cast, stage: St
     assert await letters(desk.redis) == [b"3 exceptions, 0 crashes"]
 
 
-async def test_unknown_sends_end_after_three(desk: Cast, stage: Stage) -> None:
-    """Tried at once, after 15, 60 more and 240 more seconds nothing is tried again: it goes to the dead letters."""
+async def test_unknown_sends_end_after_four(desk: Cast, stage: Stage) -> None:
+    """Tried at once, after 15, 60 more and 240 more seconds; then it goes to the dead letters."""
     sent_at: list[float] = []
 
     async def note(key: str) -> None:
@@ -171,12 +171,57 @@ async def test_unknown_sends_end_after_three(desk: Cast, stage: Stage) -> None:
     stage.acts = [SendUnknown("no answer")] * 9
     await desk.inbox.put(incoming(1, ANN))
 
-    await desk.until(lambda: len(stage.asked) >= 3)
+    await desk.until(lambda: len(stage.asked) >= 4)
 
-    assert sent_at == [0, 15, 75]
-    assert seconds_since_start(desk) >= 315
+    assert [round(at) for at in sent_at] == [0, 15, 75, 315]
     assert await letters(desk.redis) == [b"could not be sent"]
     assert desk.meter.counted.count(("settled", "undeliverable")) == 1
+
+
+async def test_a_platform_that_comes_back_within_five_minutes_costs_no_answer(desk: Cast, stage: Stage) -> None:
+    """Three sends without an answer, and the fourth comes through."""
+    stage.acts = [SendUnknown("no answer")] * 3
+    await desk.inbox.put(incoming(1, ANN))
+
+    await desk.until(lambda: len(stage.asked) >= 4)
+
+    assert (stage.heard, await letters(desk.redis)) == (["Fine."], [])
+
+
+async def test_each_part_has_attempts_of_its_own(desk: Cast, stage: Stage) -> None:
+    """Four parts of five fail once or more, none four times: the reply goes out whole, each wait from 15 s on."""
+    lost = [SendUnknown("no answer")]
+
+    async def five(turn: Turn) -> Turn:
+        return answered(turn, "p0\n\np1\n\np2\n\np3\n\np4")
+
+    desk.answer = five
+    stage.acts = [*lost, *lost, None, *lost, None, *lost, *lost, None, *lost, None]
+    await desk.inbox.put(incoming(1, ANN))
+
+    await desk.until(lambda: len(stage.heard) >= 5)
+
+    assert (stage.heard, await letters(desk.redis)) == (["p0", "p1", "p2", "p3", "p4"], [])
+    assert round(seconds_since_start(desk)) in range(180, 190)
+
+
+async def test_a_reply_that_is_out_wholly_is_never_buried(desk: Cast, stage: Stage) -> None:
+    """Its worker ended ten times between the last id and settling: it is settled."""
+    await desk.inbox.put(incoming(1, ANN))
+    assert desk.scripts.now_ms is not None
+    claimed = await claimed_by(desk.inbox, "first")
+    delivery = Delivery(parts=(Part(text="Fine."),), outcome="answered")
+    await desk.inbox.record(claimed, delivery, sending=0)
+    await desk.inbox.record(claimed, sent=(0, SentId("55")))
+    for again in range(MAX_CRASHES + 1):
+        desk.scripts.now_ms += LEASE // timedelta(milliseconds=1)
+        await claimed_by(desk.inbox, f"again {again}")
+    desk.scripts.now_ms += LEASE // timedelta(milliseconds=1)
+
+    async with desk.working():
+        await desk.at_rest()
+
+    assert (stage.heard, await letters(desk.redis)) == ([], [])
 
 
 async def test_a_failed_send_after_exceptions_has_attempts_of_its_own(desk: Cast, stage: Stage) -> None:

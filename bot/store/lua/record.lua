@@ -13,7 +13,8 @@
 --
 -- One script, because "this one is out, that one goes next" must not tear: field s<k> is '' while part k is being
 -- sent and holds the platform's id afterwards. A finished reply is written once, a later one does not replace it;
--- from then on `attempts` and `crashes` count those of its delivery. The id of a part that is being sent is taken from
+-- from then on `attempts` and `crashes` count those of its delivery, and `attempts` from the start with each new id: they
+-- are those of one part, and a long reply is not given up for failures of several. The id of a part that is being sent is taken from
 -- whoever had the turn of this message before, too: one that was held up for longer than its lease saves the next one
 -- from sending it again. Twice is as once. O(1).
 
@@ -23,7 +24,7 @@ local sent, sent_id, sending, id = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local turn = prefix .. ':turn:' .. conversation
 if redis.call('HGET', turn, 'token') ~= token then
   if sent ~= '' and redis.call('HGET', turn, 'id') == id and redis.call('HGET', turn, 's' .. sent) == '' then
-    redis.call('HSET', turn, 's' .. sent, sent_id)
+    redis.call('HSET', turn, 's' .. sent, sent_id, 'attempts', 0)
   end
   return 0
 end
@@ -32,8 +33,8 @@ if reply ~= '' then
     redis.call('HSET', turn, 'attempts', 0, 'crashes', 1)
   end
 end
-if sent ~= '' then
-  redis.call('HSET', turn, 's' .. sent, sent_id)
+if sent ~= '' and redis.call('HGET', turn, 's' .. sent) ~= sent_id then
+  redis.call('HSET', turn, 's' .. sent, sent_id, 'attempts', 0)
 end
 if sending ~= '' and redis.call('HSETNX', turn, 's' .. sending, '') == 0 then
   local known = redis.call('HGET', turn, 's' .. sending)
