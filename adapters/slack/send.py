@@ -33,6 +33,9 @@ _TYPING_PAUSE_S = 60.0
 _TYPING_LACKING_S = 3600.0
 _LACKING = frozenset({"missing_scope", "unknown_method", "not_allowed_token_type", "no_permission", "access_denied"})
 _NOT_THERE = frozenset({"channel_not_found", "not_in_channel", "user_not_in_channel"})
+_NO_LOOK = _LACKING | _NOT_THERE | {"thread_not_found"}
+"""Codes after which looking again shows no more: a post of ours counts as not there."""
+_LOOK_AGAIN = timedelta(seconds=5)
 _MOST_SHOWN = 1000
 
 _log = logging.getLogger(__name__)
@@ -84,7 +87,8 @@ class SlackMessenger:
         """Our own post of that key; None if it is not there, was ephemeral, or Slack does not let us look.
 
         Raises:
-            SendLimited: we look too often; reading has a limit of its own.
+            SendLimited: we look too often, reading has a limit of its own; or the look failed, which says nothing of
+                the post: taken for "not there", it would be posted twice.
         """
         if to.ephemeral:
             return None
@@ -92,9 +96,11 @@ class SlackMessenger:
             async with asyncio.timeout(self._timeout_s):
                 return await self._find(to, key)
         except CALL_ERRORS as error:
-            if isinstance(error, SlackApiError) and (wait := retry_after(error)) is not None:
-                raise SendLimited(wait) from error
             _log.info("slack: could not look for a post of ours (%s)", _short(error))
+            if not isinstance(error, SlackApiError):
+                raise SendLimited(_LOOK_AGAIN) from error
+            if error_code(error) not in _NO_LOOK:
+                raise SendLimited(retry_after(error) or _LOOK_AGAIN) from error
             return None
 
     async def typing(self, to: ReplyTo) -> None:

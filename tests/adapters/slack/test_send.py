@@ -233,22 +233,48 @@ async def test_looking_too_often_says_how_long(server: SlackServer, messenger: S
     assert caught.value.retry_after == timedelta(seconds=3)
 
 
+@pytest.mark.parametrize("code", ["missing_scope", "channel_not_found", "not_in_channel", "thread_not_found"])
+async def test_where_we_may_not_look_nothing_is_found(
+    server: SlackServer, messenger: SlackMessenger, code: str
+) -> None:
+    """Looking again would show no more, and the reply would wait for ever."""
+    server.fail("conversations.history", Fault(error=code))
+
+    assert await messenger.find(DIRECT, "k1") is None
+
+
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault(error="missing_scope"),
+        Fault(error="internal_error"),
         Fault(status=500),
+        Fault(status=503),
         Fault(cut="before"),
         Fault(hang="before"),
     ],
 )
-async def test_trouble_while_looking_means_not_found(
+async def test_trouble_while_looking_is_looked_at_again(
     server: SlackServer, messenger: SlackMessenger, fault: Fault
 ) -> None:
-    """Without the history scope, or with Slack in trouble, we cannot tell."""
-    server.fail("conversations.history", fault)
+    """With Slack in trouble we cannot tell, and what is there would be posted a second time."""
+    # Twice: after a connection that broke, the HTTP library itself asks once more.
+    server.fail("conversations.history", fault, fault)
 
-    assert await messenger.find(DIRECT, "k1") is None
+    with pytest.raises(SendLimited) as caught:
+        await messenger.find(DIRECT, "k1")
+
+    assert caught.value.retry_after == timedelta(seconds=5)
+
+
+async def test_a_post_is_found_once_slack_is_well_again(server: SlackServer, messenger: SlackMessenger) -> None:
+    """The look that failed has not decided anything."""
+    sent = await _send(messenger, DIRECT)
+    server.fail("conversations.history", Fault(status=500))
+
+    with pytest.raises(SendLimited):
+        await messenger.find(DIRECT, "k1")
+
+    assert await messenger.find(DIRECT, "k1") == sent
 
 
 async def test_an_ephemeral_post_is_not_looked_for(server: SlackServer, messenger: SlackMessenger) -> None:
