@@ -30,8 +30,9 @@ from bot.deliver import Deliver
 from bot.documents import Documents, bases_of
 from bot.documents import ingest as ingest  # of the commands' application
 from bot.errors import StartError, StoreUnavailable
+from bot.health import intake, queue_state, readiness
 from bot.http.app import build
-from bot.http.metrics import PrometheusMeter, QueueState
+from bot.http.metrics import PrometheusMeter
 from bot.http.server import serve as serve_http
 from bot.line import Line, places_for
 from bot.llm.quote import quote
@@ -162,7 +163,7 @@ async def serve(config: Config, stop: asyncio.Event, announce: Callable[[str], N
     """
     texts = Texts.load()
     async with open_stores(config, join=False, searched=role != "gateway") as stores, AsyncExitStack() as stack:
-        meter = PrometheusMeter(lambda: queue_state(stores), lambda: platforms.receivers, failures)
+        meter = PrometheusMeter(lambda: queue_state(stores.inbox), lambda: platforms.receivers, failures)
         stop_http = asyncio.Event()
         gate = ClosingGate(stores.inbox, stop)
         platforms = await open_platforms(config, stores, gate, texts, meter, stack, stop_http)
@@ -172,7 +173,12 @@ async def serve(config: Config, stop: asyncio.Event, announce: Callable[[str], N
         if role != "gateway":
             worker = await build_worker(config, stores, platforms.messengers, texts, meter, stack)
             documents = Documents(config, stores)
-        app = build(ready=lambda: readiness(stop, stores, platforms, documents), metrics=meter, routes=platforms.routes)
+        app = build(
+            ready=lambda: readiness(stop, stores.inbox, platforms.receivers, documents),
+            takes=lambda: intake(stop, stores.inbox),
+            metrics=meter,
+            routes=platforms.routes,
+        )
 
         def started(port: int) -> None:
             announce(f"http://{config.server.host}:{port}")
@@ -297,31 +303,6 @@ class ClosingGate:
         if self._stop.is_set():
             raise StoreUnavailable("stopping: no more messages are taken")
         return await self._gate.put(incoming)
-
-
-async def readiness(stop: asyncio.Event, stores: Stores, on: Platforms, documents: Documents | None) -> list[str]:
-    """Why messages cannot be answered now; empty when they can."""
-    if stop.is_set():
-        return ["stopping"]
-    reasons = [f"{name}: {reason}" for name, receiver in on.receivers.items() if (reason := receiver.not_ready())]
-    if documents is not None and not documents.done:
-        reasons.append("knowledge: the documents are being read")
-    try:
-        await stores.inbox.check()
-    except StoreUnavailable as error:
-        # The kind alone: what it says of addresses is for the log.
-        reasons.append(f"redis: nothing can be stored ({type(error.__cause__ or error).__name__})")
-    return reasons
-
-
-async def queue_state(stores: Stores) -> QueueState:
-    """What waits, for the metrics.
-
-    Raises:
-        StoreUnavailable: Redis did not answer.
-    """
-    waiting, oldest = await stores.inbox.queue()
-    return QueueState(waiting=waiting, oldest=oldest)
 
 
 async def build_worker(

@@ -1,4 +1,4 @@
-"""The ASGI application: liveness, readiness, metrics, and the routes that adapters bring.
+"""The ASGI application: liveness, readiness, intake, metrics, and the routes that adapters bring.
 
 It knows no platform and decides nothing. Whatever goes wrong inside, the caller learns a status and one word; the
 traceback goes to the log. Request bodies are bounded here, once, for every route.
@@ -37,17 +37,19 @@ class MetricsPage(Protocol):
         ...
 
 
-def build(*, ready: Readiness, metrics: MetricsPage, routes: Sequence[BaseRoute] = ()) -> Starlette:
+def build(*, ready: Readiness, takes: Readiness, metrics: MetricsPage, routes: Sequence[BaseRoute] = ()) -> Starlette:
     """The application.
 
     Args:
         ready: reasons why messages cannot be answered now; an empty list when they can.
+        takes: reasons why no message can be taken now; a balancer routes elsewhere for these alone.
         metrics: the page of `/metrics`.
         routes: of the adapters; each guards its own (signatures, Host, token).
     """
     own = [
         Route("/healthz", _health),
         Route("/readyz", _readiness(ready)),
+        Route("/acceptz", _readiness(takes)),
         Route("/metrics", _scrape(metrics)),
     ]
     app = Starlette(

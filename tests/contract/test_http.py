@@ -12,14 +12,20 @@ from datetime import timedelta
 import pytest
 from httpx2 import AsyncClient
 from httpx2 import Response as HttpResponse
+from redis.asyncio import Redis
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from bot.errors import StartError, StoreUnavailable
+from bot.health import intake, readiness
 from bot.http.app import MAX_BODY_BYTES, build
 from bot.http.metrics import PrometheusMeter
 from bot.http.server import serve
+from bot.store.client import connect
+from bot.store.cluster import Client
+from bot.store.scripts import Scripts
+from tests.contract.samples import inbox_on
 
 REASONS: list[str] = []
 
@@ -49,7 +55,7 @@ async def _server(
     """The application with three odd routes; yields a client and the event that a request hangs."""
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     odd = [Route("/read", _read, methods=["POST"]), Route("/fail", _fail), Route("/hang", _hang)]
-    app = build(ready=_ready, metrics=PrometheusMeter(), routes=odd)
+    app = build(ready=_ready, takes=_ready, metrics=PrometheusMeter(), routes=odd)
     app.state.hanging = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(serve(app, "127.0.0.1", 0, stop, started.set_result, drain=drain), name="test - serve")
@@ -110,7 +116,7 @@ async def test_readiness_that_fails_is_a_reason(failure: Exception, reason: str)
 
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
-    app = build(ready=ready, metrics=PrometheusMeter())
+    app = build(ready=ready, takes=ready, metrics=PrometheusMeter())
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(serve(app, "127.0.0.1", 0, stop, started.set_result))
         async with AsyncClient(base_url=f"http://127.0.0.1:{await started}") as client:
@@ -118,6 +124,58 @@ async def test_readiness_that_fails_is_a_reason(failure: Exception, reason: str)
         stop.set()
 
     assert (response.status_code, response.json()["reasons"]) == (503, [reason])
+
+
+class Unreached:
+    """A platform that cannot reach us, as Telegram says of a webhook."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Nothing comes."""
+
+    def not_ready(self) -> str | None:
+        """Its own words."""
+        return "Connection refused"
+
+    def silence(self) -> timedelta | None:
+        """Nothing ever has come."""
+        return None
+
+
+@pytest.mark.parametrize("state", ["running", "stopping", "store away"])
+async def test_routing_asks_whether_messages_can_be_stored(redis: Redis, state: str) -> None:
+    """What a platform says is an alarm and no reason to route elsewhere: it would never be reached again."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        away = connect(f"redis://127.0.0.1:{unused.getsockname()[1]}", retries=0)
+        store: Client = away if state == "store away" else redis
+        inbox, told = inbox_on(store, Scripts(store)), asyncio.Event()
+        if state == "stopping":
+            told.set()
+        started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        stop = asyncio.Event()
+        app = build(
+            ready=lambda: readiness(told, inbox, {"telegram": Unreached()}, None),
+            takes=lambda: intake(told, inbox),
+            metrics=PrometheusMeter(),
+        )
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(serve(app, "127.0.0.1", 0, stop, started.set_result))
+            async with AsyncClient(base_url=f"http://127.0.0.1:{await started}") as client:
+                ready, takes = [await client.get(path) for path in ("/readyz", "/acceptz")]
+            stop.set()
+        await away.aclose()
+
+    reasons = {
+        "running": [],
+        "stopping": ["stopping"],
+        "store away": ["redis: nothing can be stored (ConnectionError)"],
+    }[state]
+    alarm = [] if state == "stopping" else ["telegram: Connection refused"]
+    assert (ready.status_code, ready.json()) == (503, {"ready": False, "reasons": [*alarm, *reasons]})
+    assert (takes.status_code, takes.json()) == (
+        503 if reasons else 200,
+        {"ready": not reasons, "reasons": reasons},
+    )
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/healthz/", "/telegram/webhook", "/../etc/passwd"])
@@ -178,21 +236,23 @@ async def test_port_in_use() -> None:
         port = other.getsockname()[1]
 
         with pytest.raises(StartError, match=rf"127\.0\.0\.1:{port} is taken .* set another server\.port"):
-            await serve(build(ready=_ready, metrics=PrometheusMeter()), "127.0.0.1", port, asyncio.Event(), print)
+            await serve(
+                build(ready=_ready, takes=_ready, metrics=PrometheusMeter()), "127.0.0.1", port, asyncio.Event(), print
+            )
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-name.invalid"])
 async def test_address_of_no_machine_of_ours(host: str) -> None:
     """A host that is not ours is named."""
     with pytest.raises(StartError, match=f"'{host}' is no address of this machine"):
-        await serve(build(ready=_ready, metrics=PrometheusMeter()), host, 0, asyncio.Event(), print)
+        await serve(build(ready=_ready, takes=_ready, metrics=PrometheusMeter()), host, 0, asyncio.Event(), print)
 
 
 async def test_name_is_bound_on_each_of_its_addresses() -> None:
     """`localhost` is answered, whichever address the client tries."""
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
-    app = build(ready=_ready, metrics=PrometheusMeter())
+    app = build(ready=_ready, takes=_ready, metrics=PrometheusMeter())
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(serve(app, "localhost", 0, stop, started.set_result))
         async with AsyncClient(base_url=f"http://localhost:{await started}") as client:
@@ -242,7 +302,7 @@ async def test_stop_cuts_what_hangs() -> None:
 async def test_cancelling_closes_the_port() -> None:
     """A cancelled server listens no longer."""
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    app = build(ready=_ready, metrics=PrometheusMeter())
+    app = build(ready=_ready, takes=_ready, metrics=PrometheusMeter())
     task = asyncio.create_task(serve(app, "127.0.0.1", 0, asyncio.Event(), started.set_result))
     port = await started
 

@@ -190,7 +190,7 @@ async def test_a_rolling_restart_loses_doubles_and_disorders_nothing(world: Worl
 
 
 async def test_who_stops_says_so_as_long_as_it_has_turns_in_work(world: World) -> None:
-    """A load balancer learns it from /readyz before nobody listens there any more; the turn ends with its answer."""
+    """A load balancer learns it from /acceptz before nobody listens there any more; the turn ends with its answer."""
     answering = asyncio.Event()
 
     async def answer_later(messages: ChatMessages) -> str:
@@ -205,7 +205,7 @@ async def test_who_stops_says_so_as_long_as_it_has_turns_in_work(world: World) -
     stopping = asyncio.create_task(bot.stop())
     async with asyncio.timeout(20), aiohttp.ClientSession() as http:
         while True:
-            async with http.get(f"{bot.url}/readyz") as response:
+            async with http.get(f"{bot.url}/acceptz") as response:
                 if response.status == 503:
                     reasons = (await response.json())["reasons"]
                     break

@@ -128,16 +128,18 @@ def test_a_pod_runs_a_role_with_the_configuration_that_is_mounted(deployment: Ma
 
 @each_deployment
 def test_probes_ask_what_is_answered(deployment: Manifest) -> None:
-    """Liveness never asks for readiness, and readiness waits longer than we take to say why we are not ready."""
+    """Liveness never asks for readiness, which waits longer than we take to say why not; intake routes to gateways."""
     runs = container(deployment)
-    paths = {str(getattr(route, "path", "")) for route in build(ready=ready, metrics=PrometheusMeter()).routes}
+    paths = {
+        str(getattr(route, "path", "")) for route in build(ready=ready, takes=ready, metrics=PrometheusMeter()).routes
+    }
     probes = {name: runs[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")}
     scraped = deployment["spec"]["template"]["metadata"]["annotations"]["prometheus.io/path"]
 
     assert {name: probe["path"] for name, probe in probes.items()} == {
         "startup": "/healthz",
         "liveness": "/healthz",
-        "readiness": "/readyz",
+        "readiness": "/acceptz" if "gateway" in deployment["metadata"]["name"] else "/readyz",
     }
     assert {probe["path"] for probe in probes.values()} | {scraped} <= paths
     assert {probe["port"] for probe in probes.values()} == {"http"}

@@ -93,7 +93,7 @@ async def running(
 ) -> AsyncIterator[str]:
     """A real server on a free port of 127.0.0.1; yields its address."""
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    app = build(ready=always_ready, metrics=meter or PrometheusMeter(), routes=routes)
+    app = build(ready=always_ready, takes=always_ready, metrics=meter or PrometheusMeter(), routes=routes)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(serve(app, "127.0.0.1", 0, stop, started.set_result), name="test - serve")
         try:
