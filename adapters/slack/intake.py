@@ -4,7 +4,8 @@ A payload goes through slack-bolt's dispatch into one global middleware, which B
 would be acknowledged before they run, and a crash would lose the message. The middleware parses, puts and only then
 acknowledges; everything that is no message is acknowledged at once, because Slack repeats what nobody acknowledges.
 
-Messages of one channel are put one after the other, in the order they came. Nothing of what people write is logged.
+Messages of one conversation are put one after the other, in the order they came; conversations do not wait for each
+other. Nothing of what people write is logged.
 """
 
 from __future__ import annotations
@@ -146,7 +147,7 @@ class Intake:
     async def _put(self, incoming: Incoming) -> int:
         try:
             # The wait for those before it counts: behind a Redis that hangs the line must not grow.
-            async with asyncio.timeout(_PUT_S), self._order.of(incoming.conversation.place):
+            async with asyncio.timeout(_PUT_S), self._order.of(incoming.conversation.id):
                 accepted = await self._gate.put(incoming)
         except (StoreUnavailable, TimeoutError) as error:
             self._meter.received("slack", "unstored")
@@ -199,22 +200,22 @@ def _request(body: object) -> AsyncBoltRequest | None:
 
 
 class _Order:
-    """One lock per channel while somebody holds or awaits it; first come, first served."""
+    """One lock per conversation while somebody holds or awaits it; first come, first served."""
 
     def __init__(self) -> None:
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
 
     @asynccontextmanager
-    async def of(self, place: str) -> AsyncIterator[None]:
-        lock, users = self._locks.get(place, (asyncio.Lock(), 0))
-        self._locks[place] = (lock, users + 1)
+    async def of(self, conversation: str) -> AsyncIterator[None]:
+        lock, users = self._locks.get(conversation, (asyncio.Lock(), 0))
+        self._locks[conversation] = (lock, users + 1)
         try:
             async with lock:
                 yield
         finally:
-            lock, users = self._locks.pop(place)
+            lock, users = self._locks.pop(conversation)
             if users > 1:
-                self._locks[place] = (lock, users - 1)
+                self._locks[conversation] = (lock, users - 1)
 
 
 # --- trying again -----------------------------------------------------------------------------------------------------

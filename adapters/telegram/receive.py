@@ -159,30 +159,30 @@ class TelegramReceiver:
         return answer
 
     async def _store(self, updates: list[object], me: Me) -> None:
-        """Store a batch, each chat's messages in their order, chats side by side; then move the offset.
+        """Store a batch, each conversation's messages in their order, all side by side; then move the offset.
 
         Raises:
             StoreUnavailable: something is not stored; the offset stands before the first such update.
             NetworkError: nothing in the batch has an id, so it can be neither stored nor confirmed.
         """
-        chats: defaultdict[str, list[tuple[int, Incoming]]] = defaultdict(list)
+        lanes: defaultdict[str, list[tuple[int, Incoming]]] = defaultdict(list)
         ids = [number for update in updates if (number := _update_id(update)) is not None]
         for update in updates:
             incoming = self._read(update, me)
             if incoming is not None:
-                chats[incoming.conversation.channel].append((_update_id(update) or 0, incoming))
+                lanes[incoming.conversation.id].append((_update_id(update) or 0, incoming))
         async with asyncio.TaskGroup() as group:
-            lanes = [group.create_task(self._store_chat(lane), name="telegram - store") for lane in chats.values()]
-        unstored = [number for lane in lanes if (number := lane.result()) is not None]
+            stores = [group.create_task(self._store_lane(lane), name="telegram - store") for lane in lanes.values()]
+        unstored = [number for store in stores if (number := store.result()) is not None]
         if ids:
             self._offset = min(unstored, default=max(ids) + 1)
         if unstored:
-            raise StoreUnavailable(f"{len(unstored)} chats wait")
+            raise StoreUnavailable(f"{len(unstored)} conversations wait")
         if updates and not ids:
             raise NetworkError("no update has an id")
 
-    async def _store_chat(self, lane: list[tuple[int, Incoming]]) -> int | None:
-        """Store one chat's messages in order; the id of the first that was not stored, or None."""
+    async def _store_lane(self, lane: list[tuple[int, Incoming]]) -> int | None:
+        """Store one conversation's messages in order; the id of the first that was not stored, or None."""
         for number, incoming in lane:
             try:
                 accepted = await self._gate.put(incoming)

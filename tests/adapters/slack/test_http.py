@@ -58,7 +58,7 @@ async def endpoint(
 async def test_behind_a_store_that_hangs_no_line_grows(
     server: SlackServer, client: AsyncWebClient, gate: MemoryGate, meter: CountingMeter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who waits behind a message of the same channel gets 503 with it, not one after the other."""
+    """Who waits behind a message of the same conversation gets 503 with it, not one after the other."""
     monkeypatch.setattr(intake_module, "_PUT_S", 1.0)
     intake = Intake(client, gate=gate, meter=meter)
     await intake.identify(asyncio.Event())

@@ -11,6 +11,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.client import slack_client
 from adapters.slack.receive import SlackSocketReceiver
+from bot.message import Incoming
+from bot.ports import Accepted
 from tests.adapters.slack.conftest import CountingMeter, MemoryGate, running
 from tests.servers.slack import Fault, SlackServer
 from tests.servers.slack_socket import Ack
@@ -140,7 +142,7 @@ async def test_unreadable_payloads_are_acknowledged_and_counted(
     assert set(meter.seen) <= {"malformed", "ignored"}
 
 
-async def test_messages_of_a_channel_are_put_in_order(
+async def test_messages_of_a_conversation_are_put_in_order(
     server: SlackServer, gate: MemoryGate, connected: Connected
 ) -> None:
     """A slow put of the first message does not let the second one pass."""
@@ -153,6 +155,28 @@ async def test_messages_of_a_channel_are_put_in_order(
         await server.wait_until(lambda: len(gate.stored) == 20, "all stored")
 
     assert gate.texts == [f"message {number}" for number in range(20)]
+
+
+async def test_conversations_of_a_channel_do_not_wait_for_each_other(
+    server: SlackServer, gate: MemoryGate, connected: Connected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one person's message is being put, another's in the same channel is stored."""
+    released, put = asyncio.Event(), gate.put
+
+    async def slow_for_one(incoming: Incoming) -> Accepted:
+        if incoming.conversation.user == "U1":
+            await released.wait()
+        return await put(incoming)
+
+    monkeypatch.setattr(gate, "put", slow_for_one)
+    async with connected:
+        server.say("C1", "U1", "<@U0BOT> slow")
+        await server.wait_until(lambda: server.sockets.sent, "the first sent")
+        server.say("C1", "U2", "<@U0BOT> quick")
+        await server.wait_until(lambda: gate.stored, "the second stored")
+        assert gate.texts == ["quick"]
+        released.set()
+        await server.wait_until(lambda: len(gate.stored) == 2, "both stored")
 
 
 # --- the connection -------------------------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ from adapters.telegram.connect import telegram_bot
 from adapters.telegram.receive import TelegramReceiver
 from bot.message import Incoming
 from tests.adapters.telegram.fakes import ANN, GROUP, LI, FakeGate, FakeMeter, receiving
-from tests.servers.telegram import TelegramServer
+from tests.servers.telegram import USERNAME, TelegramServer
+from tests.servers.telegram_chat import Chat
 from tests.servers.telegram_contract import load_contract
 from tests.servers.telegram_fault import CUT_AFTER, CUT_BEFORE, GARBAGE, SERVER_ERROR, error, too_many_requests
 
@@ -78,8 +79,11 @@ async def test_the_offset_stops_before_the_first_unstored_message(server: Telegr
     assert sorted(gate.texts) == ["ann 1", "ann 2", "li 1"]
 
 
-async def test_a_slow_store_of_one_chat_does_not_hold_up_the_others(server: TelegramServer) -> None:
-    """Chats of one batch are stored side by side, each in its order."""
+@pytest.mark.parametrize("chat", [None, GROUP])
+async def test_a_slow_store_of_one_conversation_does_not_hold_up_the_others(
+    server: TelegramServer, chat: Chat | None
+) -> None:
+    """Conversations of one batch are stored side by side, each in its order: also those of one group."""
     gate, released = FakeGate(), asyncio.Event()
 
     async def slow_for_ann(incoming: Incoming) -> None:
@@ -88,8 +92,8 @@ async def test_a_slow_store_of_one_chat_does_not_hold_up_the_others(server: Tele
 
     gate.before_put = slow_for_ann
     for n in range(3):
-        server.say(f"ann {n}", user=ANN)
-        server.say(f"li {n}", user=LI)
+        server.say(f"@{USERNAME} ann {n}", user=ANN, chat=chat)
+        server.say(f"@{USERNAME} li {n}", user=LI, chat=chat)
 
     async with receiving(server, gate):
         await server.wait_until(lambda: gate.texts == ["li 0", "li 1", "li 2"], "Li's messages stored")
