@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal, TypeVar
 
 from bot.errors import SendFailed, SendLimited, SendRefused, SendUnknown, StoreUnavailable
-from bot.lease import Lease
+from bot.lease import Lease, renew
 from bot.message import Incoming, Platform, SentId
 from bot.ports import Delivery, Inbox, Messenger, Meter, OutboundBudget
 
@@ -28,6 +27,8 @@ LAST_RETRY = timedelta(seconds=60)
 AFTER_UNKNOWN = timedelta(seconds=15)
 """Wait before a part whose sending may have succeeded is sent again; four times as long each time. A platform that is
 away for five minutes costs no answer, and four copies at the most can come of it."""
+LATE_ANSWER = timedelta(milliseconds=250)
+"""For reading an answer that came in time while this process stood still."""
 STORE_AGAIN = timedelta(seconds=1)
 """Between two tries to write down what has happened."""
 
@@ -75,7 +76,7 @@ class Deliver:
         messengers: one for each platform that is on.
         outbound: the send budgets.
         meter: counts what became of each send.
-        send_timeout: of one send; must be shorter than the lease.
+        send_timeout: of one send; with an eighth of it, must be shorter than the lease.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Deliver:
         self._outbound = outbound
         self._meter = meter
         self._send_timeout = send_timeout
+        self._late_answer = min(LATE_ANSWER, send_timeout / 8)
 
     async def deliver(self, lease: Lease, delivery: Delivery) -> Result:
         """Send what of a reply is not out yet.
@@ -135,8 +137,11 @@ class Deliver:
                     return Deferred(delay=wait)
                 await asyncio.sleep(wait.total_seconds())
             marked = await self._record(lease, unrecorded, just_sent, index)
-            if not marked or not await self._holds(lease):
+            if not marked:
                 return "lost"
+            if not await self._holds(lease):
+                # Ours still, but Redis was so slow that the send might end too late: nobody crashed.
+                return "lost" if lease.lost else Deferred(delay=backoff(lease))
             unrecorded = None
             if isinstance(marked, str):
                 # Whoever had the turn before was held up, and has said so by now.
@@ -168,13 +173,9 @@ class Deliver:
 
     async def _holds(self, lease: Lease) -> bool:
         """A send begun now ends within the lease; renewed if need be."""
-        if lease.holds_for(self._send_timeout):
-            return True
-        asked_at = time.monotonic()
-        if lease.claimed.token not in await self._inbox.renew([lease.claimed]):
-            return False
-        lease.prolong(asked_at=asked_at)
-        return lease.holds_for(self._send_timeout)
+        if not lease.holds_for(self._send_timeout + self._late_answer):
+            await insist(lambda: renew(self._inbox, [lease]))
+        return lease.holds_for(self._send_timeout + self._late_answer)
 
     async def _send(
         self, lease: Lease, messenger: Messenger, delivery: Delivery, index: int, attempts: int
@@ -182,18 +183,20 @@ class Deliver:
         incoming = lease.claimed.incoming
         platform = incoming.conversation.platform
         try:
-            async with asyncio.timeout(self._send_timeout.total_seconds()):
-                sent_id = await messenger.send(
+            sent_id = await self._in_time(
+                messenger.send(
                     incoming.reply_to,
                     delivery.parts[index],
                     key=part_key(incoming, index),
                     first=index == 0,
                     private=delivery.private,
                 )
+            )
         except SendLimited as error:
             self._meter.sent(platform, "limited")
-            await self._outbound.close(incoming.conversation, error.retry_after, channel=error.channel)
-            return Deferred(delay=error.retry_after)
+            pause, channel = error.retry_after, error.channel
+            await insist(lambda: self._outbound.close(incoming.conversation, pause, channel=channel))
+            return Deferred(delay=pause)
         except SendRefused:
             self._meter.sent(platform, "refused")
             raise
@@ -207,6 +210,25 @@ class Deliver:
             return Deferred(delay=AFTER_UNKNOWN * 4**attempts, error=True, attempts=attempts)
         self._meter.sent(platform, "ok")
         return sent_id
+
+    async def _in_time(self, send: Coroutine[object, object, SentId]) -> SentId:
+        """The result of a send that ends within its time.
+
+        Raises:
+            TimeoutError: it did not; perhaps the person has that part.
+        """
+        sending = asyncio.create_task(send, name="turn - send a part")
+        try:
+            done, _ = await asyncio.wait([sending], timeout=self._send_timeout.total_seconds())
+            if not done:
+                # If it was us who stood still, the answer is there, and only has to be read.
+                done, _ = await asyncio.wait([sending], timeout=self._late_answer.total_seconds())
+            if not done:
+                raise TimeoutError
+            return sending.result()
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
 
 
 async def insist(act: Callable[[], Awaitable[T]]) -> T:

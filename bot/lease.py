@@ -22,6 +22,7 @@ class Lease:
         self._seconds = duration.total_seconds()
         self._asked_at = asked_at
         self._until = asked_at + self._seconds
+        self._missed = 0.0
 
     def prolong(self, *, asked_at: float) -> None:
         """The lease was renewed by a request sent at `asked_at` (`time.monotonic()`)."""
@@ -30,6 +31,18 @@ class Lease:
     def lose(self) -> None:
         """Another has it: nothing may be sent any more."""
         self._until = 0.0
+
+    @property
+    def lost(self) -> bool:
+        """Another has it."""
+        return self._until == 0.0
+
+    def ran_out(self) -> bool:
+        """It ended by our clock, which is not to say that it is lost; says so once for each end."""
+        if self.lost or self._until > time.monotonic() or self._missed == self._until:
+            return False
+        self._missed = self._until
+        return True
 
     def holds_for(self, needed: timedelta) -> bool:
         """An act that takes at most `needed` ends within the lease."""
@@ -55,6 +68,15 @@ async def renew(inbox: Inbox, leases: Sequence[Lease]) -> None:
         if len(errors) == len(groups) or not isinstance(error, StoreUnavailable):
             raise error
         log.warning("some leases were not renewed: %s", error)
+
+
+async def try_renew(inbox: Inbox, leases: Sequence[Lease]) -> None:
+    """As `renew`; if no partition answered, the leases are as before."""
+    if leases:
+        try:
+            await renew(inbox, leases)
+        except StoreUnavailable as error:
+            log.warning("leases were not renewed: %s", error)
 
 
 async def _renew(inbox: Inbox, leases: Sequence[Lease]) -> None:

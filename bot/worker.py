@@ -23,7 +23,7 @@ from bot.company import Company
 from bot.deliver import Deferred, Deliver, Delivered, backoff, insist
 from bot.doorbell import Doorbell
 from bot.errors import StoreUnavailable
-from bot.lease import Lease, renew
+from bot.lease import Lease, renew, try_renew
 from bot.line import Line
 from bot.message import Conversation, Language, MessageId, Platform, SentId
 from bot.pipeline import Pipeline
@@ -164,7 +164,10 @@ class Worker:
             try:
                 if away_since is not None:
                     await self._come_back(away_since, stop)
-                    away_since, asked_at = None, time.monotonic()
+                    away_since = None
+                # Those that ended while this process stood still: else it would claim its turns from itself.
+                await try_renew(self._inbox, [lease for lease in self._leases.values() if lease.ran_out()])
+                asked_at = time.monotonic()
                 claimed = await self._inbox.claim(token, has_place=self._line.has_place)
             except StoreUnavailable as error:
                 # The same token again: if the claim was made, it is returned.
@@ -191,7 +194,7 @@ class Worker:
             StoreUnavailable: Redis is still away.
         """
         await self._inbox.check()
-        await renew(self._inbox, list(self._leases.values()))
+        await try_renew(self._inbox, list(self._leases.values()))
         # Until then the leases of all processes hold: they are renewed each third of their life.
         if time.monotonic() - away_since > self._lease.total_seconds() / 2:
             log.info("Redis is back; turns in flight go on")
@@ -268,7 +271,8 @@ class Worker:
         if isinstance(result, Deferred) and result.error and result.attempts >= self._max_attempts:
             await self._end(lease, replace(delivery, dead="could not be sent"), "undeliverable")
         elif isinstance(result, Deferred):
-            await self._inbox.defer(claimed, result.delay, error=result.error)
+            delay, error = result.delay, result.error
+            await insist(lambda: self._inbox.defer(claimed, delay, error=error))
         elif isinstance(result, Delivered):
             await self._end(lease, delivery, delivery.outcome, last=result.last)
         elif result == "lost":

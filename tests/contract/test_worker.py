@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from datetime import timedelta
 from typing import cast
@@ -16,6 +17,7 @@ from bot.errors import SendFailed, SendLimited, SendUnknown, StoreUnavailable
 from bot.message import Command, Conversation, Incoming, MessageId, Part, SentId
 from bot.ports import Delivery
 from bot.store import keys
+from bot.store.doorbell import RedisDoorbell
 from bot.store.inbox import RedisInbox
 from bot.store.outbound import RedisOutbound
 from bot.store.scripts import milliseconds
@@ -438,8 +440,8 @@ async def test_who_is_made_to_wait_gets_the_word(desk: Cast, stage: Stage) -> No
 # --- leases -----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_turn_that_takes_longer_than_its_lease_is_run_once(desk: Cast, stage: Stage, redis: Redis) -> None:
-    """Its lease is renewed while it runs, on the real clock, so that no other worker takes it."""
+def on_the_real_clock(desk: Cast, redis: Redis) -> timedelta:
+    """Leases that run out by themselves; how long they are."""
     lease = timedelta(seconds=1)
     desk.lease = lease
     desk.scripts = FlakyScripts(redis)
@@ -454,6 +456,12 @@ async def test_a_turn_that_takes_longer_than_its_lease_is_run_once(desk: Cast, s
         shown_ttl=timedelta(hours=1),
     )
     desk.outbound = RedisOutbound(desk.scripts, {})
+    return lease
+
+
+async def test_a_turn_that_takes_longer_than_its_lease_is_run_once(desk: Cast, stage: Stage, redis: Redis) -> None:
+    """Its lease is renewed while it runs, on the real clock, so that no other worker takes it."""
+    lease = on_the_real_clock(desk, redis)
     runs: list[MessageId] = []
 
     async def takes_three_leases(turn: Turn) -> Turn:
@@ -470,6 +478,34 @@ async def test_a_turn_that_takes_longer_than_its_lease_is_run_once(desk: Cast, s
         await desk.at_rest()
 
     assert (runs, stage.heard) == (["telegram:1:1"], ["Fine."])
+
+
+async def test_a_process_that_was_held_up_does_not_take_its_own_turns_over(
+    desk: Cast, stage: Stage, redis: Redis
+) -> None:
+    """All its leases have run out when it wakes: it renews them before it claims anything."""
+    lease = on_the_real_clock(desk, redis)
+    desk.concurrency, desk.doorbell = 32, RedisDoorbell(redis)
+    runs: list[MessageId] = []
+
+    async def takes_longer(turn: Turn) -> Turn:
+        runs.append(turn.incoming.id)
+        end = asyncio.get_running_loop().time() + 1.5 * lease.total_seconds()
+        await comes_true(lambda: asyncio.get_running_loop().time() > end)
+        return answered(turn)
+
+    desk.answer = takes_longer
+    for number in range(8):
+        await desk.inbox.put(incoming(number, conversation(f"u{number}", f"c{number}")))
+
+    async with desk.working():
+        await comes_true(lambda: len(runs) == 8)
+        time.sleep(1.3 * lease.total_seconds())  # noqa: ASYNC251 - the whole process stands still
+        await comes_true(lambda: len(stage.heard) >= 8)
+        await desk.at_rest()
+
+    assert len(runs) == 8
+    assert len(stage.heard) == 8
 
 
 async def test_a_worker_that_was_held_up_tells_the_next_one_what_it_has_sent(

@@ -13,10 +13,10 @@
 --
 -- One script, because "this one is out, that one goes next" must not tear: field s<k> is '' while part k is being
 -- sent and holds the platform's id afterwards. A finished reply is written once, a later one does not replace it;
--- from then on `attempts` and `crashes` count those of its delivery, and `attempts` from the start with each new id: they
--- are those of one part, and a long reply is not given up for failures of several. The id of a part that is being sent is taken from
--- whoever had the turn of this message before, too: one that was held up for longer than its lease saves the next one
--- from sending it again. Twice is as once. O(1).
+-- from then on `attempts` and `crashes` count those of its delivery. Each new id begins `attempts` anew: they are those
+-- of one part, and a long reply is not given up for failures of several. The id of a part that is being sent is taken
+-- from whoever had the turn of this message before, too: one that was held up for longer than its lease saves the next
+-- one from sending it again. Twice is as once. O(1).
 
 local prefix, conversation, token, reply = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 local sent, sent_id, sending, id = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
