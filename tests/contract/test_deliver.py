@@ -267,11 +267,13 @@ async def test_an_answer_that_came_while_we_stood_still_counts(desk: Desk) -> No
     """The whole process is held up during a send; the platform has answered in time."""
     answer = asyncio.Event()
     send_timeout = timedelta(milliseconds=400)
-    desk.stage.acts = [answer]
 
     async def held_up(key: str) -> None:
         asyncio.get_running_loop().call_later(0.05, answer.set)
         asyncio.get_running_loop().call_soon(time.sleep, 2 * send_timeout.total_seconds())
+        await answer.wait()
+        for _ in range(20):
+            await asyncio.sleep(0)  # reading it takes several rounds of the loop
 
     desk.stage.on_send = held_up
     deliver = Deliver(
