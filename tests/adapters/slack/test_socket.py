@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from adapters.slack import intake
 from adapters.slack.client import slack_client
 from adapters.slack.receive import SlackSocketReceiver
 from bot.message import Incoming
@@ -169,6 +170,7 @@ async def test_conversations_of_a_channel_do_not_wait_for_each_other(
         return await put(incoming)
 
     monkeypatch.setattr(gate, "put", slow_for_one)
+    monkeypatch.setattr(intake, "_PUT_S", 60.0)  # the slow one must not be given up before the test is over
     async with connected:
         server.say("C1", "U1", "<@U0BOT> slow")
         await server.wait_until(lambda: server.sockets.sent, "the first sent")
