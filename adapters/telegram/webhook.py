@@ -4,8 +4,8 @@ Until then it keeps the update and brings it again, for up to 24 hours; those of
 (https://core.telegram.org/bots/api#setwebhook). Any number of gateways may listen behind one address.
 
 Whoever has the token can take the webhook away, and nothing tells us. So we ask now and then. One that was removed is
-set again, at most once an hour: whoever removes it twice means it. The address of another is left to it, since two
-deployments that take the bot from each other in turns would both lose people's questions.
+set again, at most once an hour for each gateway: whoever removes it more often means it. The address of another is left
+to it, since two deployments that take the bot from each other in turns would both lose people's questions.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class TelegramWebhook(TelegramReceiver):
         commands: as for `TelegramReceiver`.
         first_backoff: wait after the first failure; doubles with each further one.
         check: between two questions whether the webhook is still ours and works.
-        set_again: a webhook that was removed is set again once in this time.
+        set_again: a webhook that was removed is set again once in this time, by each gateway for itself.
     """
 
     def __init__(
