@@ -7,7 +7,6 @@ scripts in `lua/` say what they touch and what a crash before or after them mean
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import uuid
 from collections import defaultdict
@@ -22,6 +21,7 @@ from bot.ports import Accepted, Claimed, Delivery
 from bot.store import keys
 from bot.store.claiming import Claiming
 from bot.store.ledger import claimed_from, delivery_to_json
+from bot.store.partitions import of_those_that_answer
 from bot.store.scripts import Argument, Scripts, milliseconds
 from bot.turn import IN_LINE, Exchange, InLine
 
@@ -74,6 +74,7 @@ class RedisInbox:
         self._shown_ms = milliseconds(shown_ttl)
         self._claiming = Claiming(scripts, lease=lease, max_turns=max_turns, history_ttl=history_ttl)
         self._turn_of_partition = 0
+        self._turn_of_untold = 0
         self._idle: timedelta | None = None
         self._in_line_ms: dict[int, int] = {}
 
@@ -130,7 +131,9 @@ class RedisInbox:
         Raises:
             StoreUnavailable: if something was claimed, its lease runs out.
         """
-        for partition in range(self._partitions):
+        first = self._turn_of_untold
+        for partition in (*range(first, self._partitions), *range(first)):
+            self._turn_of_untold = (partition + 1) % self._partitions
             prefix = keys.inbox(partition, self._lane)
             if self._claiming.is_away(prefix):
                 continue
@@ -360,29 +363,25 @@ class RedisInbox:
         Raises:
             StoreUnavailable: in no partition now, or not as durably as was asked for.
         """
-        prefixes = [keys.inbox(partition, self._lane) for partition in range(self._partitions)]
-        checks = (self._scripts.run_lasting("check", [prefix], keys.CHECK_MS) for prefix in prefixes)
-        results = await asyncio.gather(*checks, return_exceptions=True)
-        errors = [result for result in results if isinstance(result, BaseException)]
-        if errors and (len(errors) == len(results) or not all(isinstance(one, StoreUnavailable) for one in errors)):
-            raise errors[0]
+        await of_those_that_answer(
+            self._scripts.run_lasting("check", [keys.inbox(partition, self._lane)], keys.CHECK_MS)
+            for partition in range(self._partitions)
+        )
 
     async def queue(self) -> tuple[int, timedelta]:
         """Messages waiting, and how long the oldest has waited to be taken up, for the metrics; see `queue.lua`.
 
-        One round trip for each partition.
+        One round trip for each partition, side by side; those of a server that hangs are left out.
 
         Raises:
-            StoreUnavailable: Redis did not answer.
+            StoreUnavailable: no partition answered.
         """
-        waiting, oldest_ms = 0, 0
-        for partition in range(self._partitions):
-            answer = await self._scripts.run(
-                "queue", [keys.inbox(partition, self._lane)], MOST_COUNTED, self._scripts.now
-            )
-            count, age_ms = cast("list[int]", answer)
-            waiting, oldest_ms = waiting + count, max(oldest_ms, age_ms)
-        return waiting, timedelta(milliseconds=oldest_ms)
+        answers = await of_those_that_answer(
+            self._scripts.run("queue", [keys.inbox(partition, self._lane)], MOST_COUNTED, self._scripts.now)
+            for partition in range(self._partitions)
+        )
+        counts, ages_ms = zip(*cast("list[list[int]]", answers), strict=True)
+        return sum(counts), timedelta(milliseconds=max(0, *ages_ms))
 
     async def _run_ledger(self, name: str, script_keys: Sequence[str], *arguments: Argument) -> object:
         """What was shown to a person should outlive the server that noted it, where there is a second one."""

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import StartError, StoreUnavailable
+from bot.http.app import READY_DEADLINE
 from bot.lease import Lease, renew
 from bot.ports import Claimed
 from bot.store import keys
@@ -165,6 +166,28 @@ async def test_while_one_primary_is_away_the_others_go_on(cluster: RedisCluster,
     assert renewed == {at for at, _ in others}
     assert lost not in here
     assert asked_in_vain < len(here) / 2
+
+
+async def test_a_primary_that_hangs_hides_nothing_of_the_others(cluster: RedisCluster, client: Client) -> None:
+    """Messages can still be stored and those that wait are counted, within the time that /readyz has."""
+    inbox, users = inbox_of(client), await asyncio.to_thread(users_of, cluster)
+    for number, user in enumerate(users.values()):
+        await inbox.put(incoming(number, conversation(user)))
+    await inbox.check()
+    before, _ = await inbox.queue()
+    both = cluster.shard_of(next(iter(users)))
+    for node in both:
+        node.halt()
+    try:
+        async with asyncio.timeout(READY_DEADLINE.total_seconds()):
+            await inbox.check()
+        async with asyncio.timeout(READY_DEADLINE.total_seconds()):
+            during, _ = await inbox.queue()
+    finally:
+        for node in both:
+            node.go_on()
+
+    assert (before, during) == (len(users), len(users) - 1)
 
 
 async def claim_patiently(inbox: RedisInbox, token: str) -> Claimed:
