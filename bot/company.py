@@ -52,7 +52,7 @@ class Company:
         self._messengers = messengers
         self._outbound = outbound
         self._texts = texts
-        self._send_timeout = send_timeout
+        self.send_timeout = send_timeout
         self._typing_after = typing_after
         self._typing_every = typing_every
         self._word_after = word_after
@@ -87,18 +87,25 @@ class Company:
                 words.append(asyncio.create_task(self.say_word_if_due(lease, voice), name="turn - word of waiting"))
 
     async def say_word_if_due(self, lease: Lease, voice: Language) -> bool:
-        """The one word of a turn, if its person has waited long enough; never raises. False: the budget is short."""
-        if lease.claimed.told_waiting or lease.age() < self._word_after:
-            return True
+        """The one word of a turn, if its person has waited long enough; never raises. False: the budget is short.
+
+        Not for a reaction, which waits for no words, nor where the reply is on its way or the platform is not on.
+        """
         incoming = lease.claimed.incoming
-        messenger = self._messengers[incoming.conversation.platform]
+        messenger = self._messengers.get(incoming.conversation.platform)
+        if messenger is None or incoming.reacts or lease.claimed.delivery is not None:
+            return True
+        if lease.told_waiting or lease.age() < self._word_after:
+            return True
         try:
             if not await self._outbound.spare(incoming.conversation, group=not incoming.reply_to.private):
                 return False  # the budget is short, and the answers matter more
-            if not await self._inbox.tell_waiting(lease.claimed):
+            first = await self._inbox.tell_waiting(lease.claimed)
+            lease.told_waiting = True
+            if not first:
                 return True
             part = messenger.format(self._texts("waiting", voice))[0]
-            async with asyncio.timeout(self._send_timeout.total_seconds()):
+            async with asyncio.timeout(self.send_timeout.total_seconds()):
                 await messenger.send(incoming.reply_to, part, key=f"{incoming.id}#wait", first=True, private=False)
         except SendLimited as error:
             await self._close(lease, error)

@@ -91,7 +91,9 @@ class LedReceiver:
             await asyncio.wait([receiving], timeout=STOP_WAIT.total_seconds())
         finally:
             receiving.cancel()
-            await asyncio.gather(receiving, return_exceptions=True)
+            for result in await asyncio.gather(receiving, return_exceptions=True):
+                if isinstance(result, Exception):
+                    log.error("%s: receiving failed; it is begun again", self._name, exc_info=result)
             with suppress(StoreUnavailable):
                 await self._leader.leave()
 

@@ -15,10 +15,16 @@ log = logging.getLogger(__name__)
 
 
 class Lease:
-    """Counts from before the request that got or prolonged it, so it never promises longer than Redis does."""
+    """Counts from before the request that got or prolonged it, so it never promises longer than Redis does.
+
+    Attributes:
+        claimed: the conversation.
+        told_waiting: the person has had the word that it takes longer, before the claim or since.
+    """
 
     def __init__(self, claimed: Claimed, *, asked_at: float, duration: timedelta) -> None:
         self.claimed = claimed
+        self.told_waiting = claimed.told_waiting
         self._seconds = duration.total_seconds()
         self._asked_at = asked_at
         self._until = asked_at + self._seconds

@@ -22,6 +22,9 @@ def places_for(providers: int, workers: int) -> int:
 class Line:
     """Counts places. Knows those in line only by what the last claim saw; a wrong guess costs one search more.
 
+    How many turns the model takes is learned: one provider of two may be away. Who is turned away shows that it takes
+    no more than those who are with it; each who leaves otherwise lets one more try.
+
     Args:
         places: turns that may be at the model at once, > 0.
     """
@@ -29,13 +32,13 @@ class Line:
     def __init__(self, places: int) -> None:
         self._places = places
         self._holders: set[MessageId] = set()
-        self._turned_away = False
+        self._room = places
         self._oldest_ms: int | None = None
 
     @property
     def has_place(self) -> bool:
         """Somebody in line may be claimed."""
-        return len(self._holders) < self._places and not self._turned_away
+        return len(self._holders) < self._room
 
     @property
     def waits(self) -> bool:
@@ -64,10 +67,13 @@ class Line:
     def leave(self, message: MessageId, *, turned_away: bool) -> bool:
         """Give the place up; False: it had none.
 
-        `turned_away`: the model took no more calls, so there are fewer places than we think, until one falls free.
+        `turned_away`: the model took no more calls, so there are fewer places than we thought.
         """
         if message not in self._holders:
             return False
         self._holders.remove(message)
-        self._turned_away = turned_away and bool(self._holders)
+        if turned_away:
+            self._room = max(1, min(self._room, len(self._holders)))
+        else:
+            self._room = min(self._places, self._room + 1)
         return True

@@ -122,6 +122,7 @@ class Inbox(Protocol):
 
     def oldest_in_line(self) -> int | None:
         """Arrival of the oldest message in line for a place at the model, Unix ms, as the last claims saw it."""
+
     def together(self, claims: Sequence[Claimed]) -> Sequence[Sequence[Claimed]]:
         """Those that are renewed together: where they lie one server may be away, and keeps no others waiting."""
 

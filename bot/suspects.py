@@ -2,11 +2,13 @@
 
 A message that brings the process down does so again wherever it is claimed, and whatever was under way beside it is
 charged with the crash, too. So those charged with more than one are answered one at a time in each process: the guilty
-one soon stands alone with its crashes, and takes no innocent along to `MAX_CRASHES`.
+one soon stands alone with its crashes, and takes no innocent along to `MAX_CRASHES`. What ends a process does so soon;
+an answer that takes long makes the others wait no longer than `ALONE`.
 """
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 from bot.ports import Claimed
@@ -17,21 +19,25 @@ SUSPECT_AFTER = 2
 """Crashes that make a message suspect; one happens to everybody when a machine goes."""
 SUSPECT_AGAIN = timedelta(seconds=1)
 """How soon one that must wait for another is looked at again."""
+ALONE = timedelta(seconds=10)
+"""How long one keeps the others waiting: after two kills at 64 turns each, people wait minutes and not half an hour."""
 
 
 class Suspects:
-    """The one suspect message, if any, that this process answers now."""
+    """The suspect message, if any, for which the others wait in this process now."""
 
     def __init__(self) -> None:
         self._token: str | None = None
+        self._since = 0.0
 
     def admit(self, claimed: Claimed) -> bool:
         """Whether a turn may go on now; one that is given up anyway may."""
         if not SUSPECT_AFTER <= claimed.crashes < MAX_CRASHES:
             return True
-        if self._token is not None:
+        now = time.monotonic()
+        if self._token is not None and now - self._since < ALONE.total_seconds():
             return False
-        self._token = claimed.token
+        self._token, self._since = claimed.token, now
         return True
 
     def ended(self, token: str) -> None:

@@ -12,13 +12,13 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from datetime import timedelta
 
 from bot.company import WORD_AFTER, Company
 from bot.errors import StoreUnavailable
 from bot.lease import Lease
-from bot.message import Language, Platform
+from bot.message import Language
 from bot.ports import Claimed, Inbox
 from bot.turn import IN_LINE
 
@@ -38,7 +38,6 @@ class Watch:
     Args:
         inbox: where they wait.
         company: says the word.
-        platforms: that are on.
         voice_of: the language of our own sentences for a message.
         lease: how long a claim holds.
     """
@@ -48,13 +47,11 @@ class Watch:
         *,
         inbox: Inbox,
         company: Company,
-        platforms: Container[Platform],
         voice_of: Callable[[Claimed], Language],
         lease: timedelta,
     ) -> None:
         self._inbox = inbox
         self._company = company
-        self._platforms = platforms
         self._voice_of = voice_of
         self._lease = lease
 
@@ -68,33 +65,41 @@ class Watch:
         while not stop.is_set():
             if needed():
                 try:
-                    await self.look()
+                    await self.look(stop)
                 except StoreUnavailable as error:
                     log.warning("nobody was told that it takes longer: %s", error)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(EVERY.total_seconds()):
-                    await stop.wait()
+            await _pause(EVERY, stop)
 
-    async def look(self) -> None:
-        """Tell those whose time has come, at most `MOST_AT_ONCE`.
+    async def look(self, stop: asyncio.Event) -> None:
+        """Tell those whose time has come, at most `MOST_AT_ONCE`; nobody more once `stop` is set.
 
         Raises:
             StoreUnavailable: who was leased meanwhile is due again when the lease runs out.
         """
         for _ in range(MOST_AT_ONCE):
+            if stop.is_set():
+                return
             asked_at = time.monotonic()
             claimed = await self._inbox.claim_untold(uuid.uuid4().hex, WORD_AFTER)
             if claimed is None:
                 return
             try:
-                if claimed.incoming.conversation.platform in self._platforms and not claimed.incoming.reacts:
-                    await self._tell(Lease(claimed, asked_at=asked_at, duration=self._lease))
+                await self._tell(Lease(claimed, asked_at=asked_at, duration=self._lease), stop)
             finally:
                 await self._inbox.defer(claimed, IN_LINE if claimed.has_place else timedelta(0))
 
-    async def _tell(self, lease: Lease) -> None:
+    async def _tell(self, lease: Lease, stop: asyncio.Event) -> None:
         voice = self._voice_of(lease.claimed)
         for _ in range(TO_SPEND // BUDGET_AGAIN):
+            # Nobody renews this lease: a word that might outlast it could come after the answer.
+            if stop.is_set() or not lease.holds_for(self._company.send_timeout):
+                return
             if await self._company.say_word_if_due(lease, voice):
                 return
-            await asyncio.sleep(BUDGET_AGAIN.total_seconds())
+            await _pause(BUDGET_AGAIN, stop)
+
+
+async def _pause(longest: timedelta, stop: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(longest.total_seconds()):
+            await stop.wait()

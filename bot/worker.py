@@ -112,7 +112,7 @@ class Worker:
         self._turns: set[asyncio.Task[None]] = set()
         self._deciding: set[asyncio.Task[object]] = set()
         self._suspects = Suspects()
-        self._watch = Watch(inbox=inbox, company=company, platforms=messengers, voice_of=self._voice_of, lease=lease)
+        self._watch = Watch(inbox=inbox, company=company, voice_of=self._voice_of, lease=lease)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Claim and answer until `stop` is set, then let the turns in flight end.
@@ -230,11 +230,12 @@ class Worker:
         """One turn, from claim to settle; raises nothing but cancellation."""
         claimed = lease.claimed
         structlog.contextvars.bind_contextvars(turn=turn_id(claimed.incoming.id))
-        if not self._suspects.admit(claimed):
-            await self._give_back(lease, SUSPECT_AGAIN)
-            return
         try:
-            await self._turn(lease)
+            if self._suspects.admit(claimed):
+                await self._turn(lease)
+            else:
+                await self._company.say_word_if_due(lease, self._voice_of(claimed))
+                await self._give_back(lease, SUSPECT_AGAIN)
         except asyncio.CancelledError:
             # We are stopping: another process, or our next start, takes it up at once.
             await self._give_back(lease, timedelta(0))

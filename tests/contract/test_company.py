@@ -300,6 +300,20 @@ async def test_without_budget_no_word(inbox: RedisInbox, scripts: FlakyScripts, 
     assert (before, stage.heard) == ([], [WORD])
 
 
+async def test_who_was_told_costs_no_budget_again(inbox: RedisInbox, scripts: FlakyScripts, stage: Stage) -> None:
+    """A turn that is put off asks once more."""
+    bucket = Bucket(rate=1, per=timedelta(minutes=1), burst=4)
+    outbound = RedisOutbound(scripts, {"telegram": Buckets(chat=bucket)})
+    lease = await waited_lease(inbox, scripts)
+    here = company(inbox, outbound, stage)
+
+    for _ in range(2):
+        await here.say_word_if_due(lease, "en")
+    left = [await outbound.take(conversation(), group=False, asker=name) for name in "abc"]
+
+    assert (stage.heard, left) == ([WORD], [timedelta(0)] * 3)
+
+
 @pytest.mark.parametrize("error", [SendFailed("no"), SendRefused("no"), SendUnknown("no"), TimeoutError()])
 async def test_a_word_that_fails_harms_nothing(
     inbox: RedisInbox, scripts: FlakyScripts, outbound: RedisOutbound, stage: Stage, error: Exception

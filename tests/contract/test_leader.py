@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+import pytest
 from redis.asyncio import Redis
 
 from bot.errors import StoreUnavailable
@@ -120,6 +121,23 @@ async def test_of_two_receivers_one_runs_and_the_other_follows(redis: Redis) -> 
     assert alone
     assert [one.runs for one in receivings] == [1, 1]
     assert await redis.exists(keys.leader("t")) == 0
+
+
+async def test_a_receiver_that_fails_is_begun_again_and_the_log_says_why(caplog: pytest.LogCaptureFixture) -> None:
+    """What nobody foresaw must not be swallowed."""
+
+    class Failing(Receiving):
+        async def run(self, stop: asyncio.Event) -> None:
+            if self.runs == 0:
+                self.runs += 1
+                raise ZeroDivisionError
+            await super().run(stop)
+
+    receiving = Failing()
+    async with running(LedReceiver(receiving, Doubtful(), name="t")):
+        await until(receiving, runs=True)
+
+    assert [one.exc_info[0] for one in caplog.records if one.exc_info] == [ZeroDivisionError]
 
 
 async def test_a_leader_that_died_is_followed(redis: Redis) -> None:

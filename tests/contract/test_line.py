@@ -13,6 +13,7 @@ from bot.company import WORD_AFTER, Company
 from bot.message import Incoming, SentId
 from bot.ports import Claimed, Delivery
 from bot.store.inbox import RedisInbox
+from bot.store.keys import partition_of
 from bot.store.outbound import Bucket, Buckets, RedisOutbound
 from bot.store.scripts import milliseconds
 from bot.turn import IN_LINE, Turn
@@ -43,12 +44,12 @@ def stage() -> Stage:
     return Stage()
 
 
-def watch(inbox: RedisInbox, stage: Stage, outbound: RedisOutbound) -> Watch:
+def watch(inbox: RedisInbox, stage: Stage, outbound: RedisOutbound, lease: timedelta = LEASE) -> Watch:
     """What tells those who wait."""
     company = Company(
         inbox=inbox, messengers={"telegram": stage}, outbound=outbound, texts=TEXTS, send_timeout=timedelta(seconds=5)
     )
-    return Watch(inbox=inbox, company=company, platforms={"telegram"}, voice_of=language_for, lease=LEASE)
+    return Watch(inbox=inbox, company=company, voice_of=language_for, lease=lease)
 
 
 def unlimited(scripts: FlakyScripts) -> RedisOutbound:
@@ -161,9 +162,9 @@ async def test_who_waits_unclaimed_is_told_once_and_keeps_the_place(
     here = watch(inbox, stage, unlimited(scripts))
 
     for _ in range(2):
-        await here.look()
+        await here.look(asyncio.Event())
     scripts.now_ms += WORD_MS
-    await here.look()
+    await here.look(asyncio.Event())
 
     told = {f"telegram:1:{number}#wait" for number in range(3)}
     assert (len(stage.asked), set(stage.asked)) == (3, told)
@@ -186,7 +187,7 @@ async def test_nobody_is_told_whose_reply_is_on_its_way_or_who_is_being_answered
     await claimed_by(inbox, "busy too")
     scripts.now_ms = START_MS + 2 * WORD_MS
 
-    await watch(inbox, stage, unlimited(scripts)).look()
+    await watch(inbox, stage, unlimited(scripts)).look(asyncio.Event())
 
     assert stage.asked == []
 
@@ -200,11 +201,49 @@ async def test_only_so_many_words_at_once(inbox: RedisInbox, scripts: FlakyScrip
 
     told = []
     for _ in range(9):
-        await here.look()
+        await here.look(asyncio.Event())
         told.append(len(stage.asked))
 
     assert told[:5] == [MOST_AT_ONCE * (round_ + 1) for round_ in range(5)]
     assert stage.asked == [f"telegram:1:{number}#wait" for number in range(count)]
+
+
+async def test_once_stopped_nobody_more_is_told(inbox: RedisInbox, scripts: FlakyScripts, stage: Stage) -> None:
+    """A process that is told to end does so in time, and leaves the others to the next."""
+    await put_each_ms(inbox, scripts, 3)
+    scripts.now_ms = START_MS + 2 * WORD_MS
+    stop = asyncio.Event()
+
+    async def stops(key: str) -> None:
+        stop.set()
+
+    stage.on_send = stops
+    await watch(inbox, stage, unlimited(scripts)).look(stop)
+
+    others = [await inbox.claim_untold(name, WORD_AFTER) for name in "abc"]
+    assert stage.asked == ["telegram:1:0#wait"]
+    assert [number_of(one) for one in others if one is not None] == [1, 2]
+
+
+async def test_no_word_that_may_outlast_its_lease(inbox: RedisInbox, scripts: FlakyScripts, stage: Stage) -> None:
+    """Another worker could send the answer before it."""
+    await put_each_ms(inbox, scripts, 1)
+    scripts.now_ms = START_MS + 2 * WORD_MS
+
+    await watch(inbox, stage, unlimited(scripts), lease=timedelta(seconds=5)).look(asyncio.Event())
+
+    assert stage.asked == []
+
+
+async def test_people_of_all_partitions_are_told_in_turn(redis: Redis, scripts: FlakyScripts) -> None:
+    """Many who wait in the first keep nobody in the others from the word."""
+    inbox = inbox_on(redis, scripts, partitions=2)
+    await put_each_ms(inbox, scripts, 16)
+    scripts.now_ms = START_MS + 2 * WORD_MS
+
+    claims = [await inbox.claim_untold(str(number), WORD_AFTER) for number in range(2)]
+
+    assert {partition_of(one.incoming.conversation.id, 2) for one in claims if one is not None} == {0, 1}
 
 
 async def test_a_chat_without_budget_keeps_nobody_else_from_the_word(
@@ -218,7 +257,7 @@ async def test_a_chat_without_budget_keeps_nobody_else_from_the_word(
     await outbound.take(from_person(1).conversation, group=False, asker="an answer")
     scripts.now_ms = START_MS + 2 * WORD_MS
 
-    await watch(inbox, stage, outbound).look()
+    await watch(inbox, stage, outbound).look(asyncio.Event())
 
     assert stage.asked == ["telegram:1:0#wait", "telegram:1:2#wait"]
 

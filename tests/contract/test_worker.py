@@ -321,6 +321,37 @@ async def test_messages_that_saw_crashes_are_answered_one_at_a_time(desk: Cast, 
     assert at_once == [1, 1, 1]
 
 
+async def test_suspects_wait_for_one_no_longer_than_for_a_while_and_are_told(
+    desk: Cast, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ends a process does so soon: a slow answer does not keep the others for its whole time."""
+    monkeypatch.setattr("bot.suspects.ALONE", timedelta(milliseconds=200))
+    for number in range(2):
+        await desk.inbox.put(incoming(number, conversation(str(number))))
+    for _ in range(SUSPECT_AFTER):
+        for number in range(2):
+            await claimed_by(desk.inbox, f"crash {number}")
+        desk.scripts.now_ms = (desk.scripts.now_ms or 0) + milliseconds(LEASE)
+        await desk.redis.delete(*(f"{INBOX}:claim:crash {number}" for number in range(2)))
+    at_work: list[str] = []
+    both = asyncio.Event()
+
+    async def together(turn: Turn) -> Turn:
+        at_work.append(turn.incoming.id)
+        if len(at_work) == 2:
+            both.set()
+        while not both.is_set():
+            # The clock stands while a turn is leased; the other is due again when it goes on.
+            await asyncio.sleep(0.01)
+            desk.scripts.now_ms = (desk.scripts.now_ms or 0) + 100
+        return answered(turn)
+
+    desk.answer = together
+    await desk.until(lambda: stage.heard.count("Fine.") == 2)
+
+    assert TEXTS("waiting", "en") in stage.heard
+
+
 async def test_a_reaction_is_never_told_that_it_failed_or_that_too_much_waits(desk: Cast, stage: Stage) -> None:
     """Nobody waits for words to it, and in a group everybody would read them."""
     desk.inbox = inbox_on(desk.redis, desk.scripts, max_waiting=1)

@@ -75,6 +75,29 @@ def test_when_the_model_takes_no_more_nobody_is_claimed_until_a_place_falls_free
     assert line.has_place
 
 
+def test_while_one_provider_is_away_one_more_is_tried_for_each_who_leaves() -> None:
+    """Not all places anew: each who is turned away has been searched for in vain. With the provider all come back."""
+    line = Line(4)
+    names = [MessageId(str(number)) for number in range(20)]
+    for name in names[:3]:
+        line.admit(name)
+    line.leave(names[2], turned_away=True)  # the model takes two
+
+    line.leave(names[0], turned_away=False)
+    tried: list[MessageId] = []
+    while line.has_place:
+        tried.append(names[3 + len(tried)])
+        line.admit(tried[-1])
+    line.leave(tried[-1], turned_away=True)
+
+    assert (len(tried), line.has_place) == (2, False)
+    for name in (names[1], tried[0]):
+        line.leave(name, turned_away=False)
+    for name in names[10:]:
+        line.leave(name, turned_away=False)  # they had none
+    assert [line.enter(name, 1) for name in names[10:15]] == [True] * 4 + [False]
+
+
 async def test_who_gets_no_place_lines_up_and_makes_nobody_wait() -> None:
     """Who asked the same would wait for the whole line; they ask for themselves."""
     line, answers = Line(1), FakeAnswers(leaders={KEY: "telegram:1:1"})
