@@ -4,7 +4,7 @@ Private chats and groups on Telegram, direct messages and channels in Slack, all
 messages. The servers refuse what is too fast, as the platforms do, and count it. One chat of each platform is closed
 until everybody else has all answers; nobody waits for it, and then it is answered.
 
-In short, as here, two questions each. With some thousand calls: `FRONTDESK_FLOOD=24 python -m pytest
+In short, as here, two questions each. With some thousand calls: `FRONTDESK_FLOOD=16 python -m pytest
 --log-cli-level=info tests/process/test_flood.py`.
 """
 
