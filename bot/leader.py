@@ -15,6 +15,7 @@ from typing import Protocol
 
 from bot.errors import StoreUnavailable
 from bot.ports import Receiver
+from bot.stopping import pause
 
 STOP_WAIT = timedelta(seconds=20)
 """How long a receiver that has lost its lead may take to end before it is cancelled."""
@@ -71,7 +72,7 @@ class LedReceiver:
             if holds is False and not self._standing_by:
                 log.info("%s: another process receives; standing by", self._name)
                 self._standing_by = True
-            await self._pause(stop)
+            await pause(self._leader.life / 3, stop)
 
     async def _lead(self, stop: asyncio.Event, held_since: float) -> None:
         """Receive until we are stopped or may no longer."""
@@ -79,7 +80,7 @@ class LedReceiver:
         receiving = asyncio.create_task(self._receiver.run(ending), name=f"{self._name} - receive while leading")
         try:
             while not stop.is_set() and not receiving.done():
-                await self._pause(stop)
+                await pause(self._leader.life / 3, stop)
                 asked_at = time.monotonic()
                 holds = await self._holds()
                 if holds:
@@ -104,8 +105,3 @@ class LedReceiver:
         except StoreUnavailable as error:
             log.warning("%s: who receives could not be settled: %s", self._name, error)
             return None
-
-    async def _pause(self, stop: asyncio.Event) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._leader.life.total_seconds() / 3):
-                await stop.wait()

@@ -84,6 +84,7 @@ class Claimed:
         retried: the operator took it back from the dead letters: however old, it is answered.
         attempts: exceptions this turn has had so far; once its reply is in the ledger, failed sendings of it.
         crashes: leases that ran out on this turn, this one not counted.
+        spared: this lease will not be counted: the worker gives the turn back as it is.
         delivery: a reply that an earlier worker finished, to be completed as it is.
         history: newest exchanges of the conversation, oldest first.
         told_waiting: the person has had the word that it takes longer.
@@ -98,6 +99,7 @@ class Claimed:
     retried: bool = False
     attempts: int = 0
     crashes: int = 0
+    spared: bool = False
     delivery: Delivery | None = None
     history: tuple[Exchange, ...] = ()
     told_waiting: bool = False
@@ -108,8 +110,8 @@ class Claimed:
 class Inbox(Protocol):
     """Mailboxes of conversations; every method is one atomic act that may safely run twice."""
 
-    async def claim(self, token: str, *, has_place: bool = False) -> Claimed | None:
-        """Lease the earliest due conversation, with a place at the model also one in line; None: nothing is due."""
+    async def claim(self, token: str, *, has_place: bool = False, spared_from: int | None = None) -> Claimed | None:
+        """Lease the earliest due conversation, with a place also one in line; `spared` from so many crashes on."""
 
     async def claim_untold(self, token: str, waited: timedelta) -> Claimed | None:
         """Lease one that nobody claimed for so long and that has not heard so, each message once; None: none is."""
@@ -130,10 +132,7 @@ class Inbox(Protocol):
         """Prolong leases; returns the tokens that still hold."""
 
     async def defer(self, claimed: Claimed, delay: timedelta | InLine, *, error: bool = False) -> bool:
-        """Give the conversation back, due after `delay` or when it is its turn at the model.
-
-        `error` counts an attempt. False: no longer ours.
-        """
+        """Give back, due after `delay` or when it is its turn at the model. `error`: an attempt. False: not ours."""
 
     async def record(
         self,
@@ -313,6 +312,7 @@ class Messenger(Protocol):
 
         Raises:
             SendLimited: we may look later.
+            SendFailed: we could not look, which says nothing of the message.
         """
 
     async def typing(self, to: ReplyTo) -> None:

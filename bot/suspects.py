@@ -2,8 +2,9 @@
 
 A message that brings the process down does so again wherever it is claimed, and whatever was under way beside it is
 charged with the crash, too. So those charged with more than one are answered one at a time in each process: the guilty
-one soon stands alone with its crashes, and takes no innocent along to `MAX_CRASHES`. What ends a process does so soon;
-an answer that takes long makes the others wait no longer than `ALONE`.
+one soon stands alone with its crashes, and takes no innocent along to `MAX_CRASHES`: who is claimed while another is at
+work is given back, and is not charged meanwhile. What ends a process does so soon; an answer that takes long makes the
+others wait no longer than `ALONE`.
 """
 
 from __future__ import annotations
@@ -30,15 +31,22 @@ class Suspects:
         self._token: str | None = None
         self._since = 0.0
 
+    @property
+    def spared_from(self) -> int | None:
+        """Crashes from which on whoever is claimed next must wait; None: nobody must."""
+        return SUSPECT_AFTER if self._one_is_at_work() else None
+
     def admit(self, claimed: Claimed) -> bool:
         """Whether a turn may go on now; one that is given up anyway may."""
         if not SUSPECT_AFTER <= claimed.crashes < MAX_CRASHES:
             return True
-        now = time.monotonic()
-        if self._token is not None and now - self._since < ALONE.total_seconds():
+        if claimed.spared or self._one_is_at_work():
             return False
-        self._token, self._since = claimed.token, now
+        self._token, self._since = claimed.token, time.monotonic()
         return True
+
+    def _one_is_at_work(self) -> bool:
+        return self._token is not None and time.monotonic() - self._since < ALONE.total_seconds()
 
     def ended(self, token: str) -> None:
         """A turn ended, whichever."""

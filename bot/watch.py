@@ -8,7 +8,6 @@ word goes out, so that it comes before the answer, and gets its place back.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 import uuid
@@ -20,6 +19,7 @@ from bot.errors import StoreUnavailable
 from bot.lease import Lease
 from bot.message import Language
 from bot.ports import Claimed, Inbox
+from bot.stopping import pause
 from bot.turn import IN_LINE
 
 EVERY = timedelta(seconds=1)
@@ -68,7 +68,7 @@ class Watch:
                     await self.look(stop)
                 except StoreUnavailable as error:
                     log.warning("nobody was told that it takes longer: %s", error)
-            await _pause(EVERY, stop)
+            await pause(EVERY, stop)
 
     async def look(self, stop: asyncio.Event) -> None:
         """Tell those whose time has come, at most `MOST_AT_ONCE`; nobody more once `stop` is set.
@@ -96,10 +96,4 @@ class Watch:
                 return
             if await self._company.say_word_if_due(lease, voice):
                 return
-            await _pause(BUDGET_AGAIN, stop)
-
-
-async def _pause(longest: timedelta, stop: asyncio.Event) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(longest.total_seconds()):
-            await stop.wait()
+            await pause(BUDGET_AGAIN, stop)

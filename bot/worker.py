@@ -13,7 +13,6 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -28,6 +27,7 @@ from bot.line import Line
 from bot.message import Conversation, Language, MessageId, Platform, SentId
 from bot.pipeline import Pipeline
 from bot.ports import Claimed, Delivery, Inbox, Messenger, Meter, Spending
+from bot.stopping import pause
 from bot.suspects import MAX_CRASHES, SUSPECT_AGAIN, Suspects
 from bot.texts import Texts
 from bot.turn import IN_LINE, Outcome, Turn
@@ -168,13 +168,14 @@ class Worker:
                 # Those that ended while this process stood still: else it would claim its turns from itself.
                 await try_renew(self._inbox, [lease for lease in self._leases.values() if lease.ran_out()])
                 asked_at = time.monotonic()
-                claimed = await self._inbox.claim(token, has_place=self._line.has_place)
+                spared_from = self._suspects.spared_from
+                claimed = await self._inbox.claim(token, has_place=self._line.has_place, spared_from=spared_from)
             except StoreUnavailable as error:
                 # The same token again: if the claim was made, it is returned.
                 self._room.release()
                 away_since = away_since or asked_at
                 log.warning("no message could be claimed: %s", error)
-                await self._pause(STORE_AWAY, stop)
+                await pause(STORE_AWAY, stop)
                 continue
             self._line.saw(self._inbox.oldest_in_line())
             if claimed is None:
@@ -198,19 +199,15 @@ class Worker:
         # Until then the leases of all processes hold: they are renewed each third of their life.
         if time.monotonic() - away_since > self._lease.total_seconds() / 2:
             log.info("Redis is back; turns in flight go on")
-            await self._pause(OTHERS_FIRST, stop)
-
-    async def _pause(self, longest: timedelta, stop: asyncio.Event) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(longest.total_seconds()):
-                await stop.wait()
+            await pause(OTHERS_FIRST, stop)
 
     def _begin(self, lease: Lease) -> None:
         token = lease.claimed.token
         self._leases[token] = lease
         if lease.claimed.has_place:
             self._line.admit(lease.claimed.incoming.id)
-        task = asyncio.create_task(self._take(lease), name=f"turn - {token}")
+        admitted = self._suspects.admit(lease.claimed)  # the next claim asks who is at work
+        task = asyncio.create_task(self._take(lease, admitted=admitted), name=f"turn - {token}")
         self._turns.add(task)
 
         def ended(task: asyncio.Task[None]) -> None:
@@ -226,12 +223,12 @@ class Worker:
         if self._line.leave(message, turned_away=turned_away) and self._line.waits:
             self._doorbell.ring()
 
-    async def _take(self, lease: Lease) -> None:
+    async def _take(self, lease: Lease, *, admitted: bool) -> None:
         """One turn, from claim to settle; raises nothing but cancellation."""
         claimed = lease.claimed
         structlog.contextvars.bind_contextvars(turn=turn_id(claimed.incoming.id))
         try:
-            if self._suspects.admit(claimed):
+            if admitted:
                 await self._turn(lease)
             else:
                 await self._company.say_word_if_due(lease, self._voice_of(claimed))

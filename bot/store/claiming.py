@@ -18,7 +18,7 @@ from bot.store.client import translated
 from bot.store.cluster import server_of
 from bot.store.scripts import Scripts, milliseconds
 
-_NEVER_MS = 2**53
+_NEVER = 2**53
 PASSED_OVER = timedelta(seconds=4)
 ASK_AGAIN = timedelta(seconds=2)
 """So seldom, and for so short, is a server asked that is away, while the conversations of others wait for us."""
@@ -44,7 +44,9 @@ class Claiming:
         self._away: dict[str, float] = {}
         self._given: dict[str, str] = {}
 
-    async def one_of_several(self, prefix: str, token: str, *, has_place: bool) -> tuple[list[object], str]:
+    async def one_of_several(
+        self, prefix: str, token: str, *, has_place: bool, spared_from: int | None
+    ) -> tuple[list[object], str]:
         """As `run`, and the token that was used; a server that is away is passed over as if nothing were there.
 
         It keeps whoever asks waiting once; after that it is asked each `PASSED_OVER`, for `ASK_AGAIN`. What it may
@@ -60,7 +62,7 @@ class Claiming:
         try:
             with translated("claim"):
                 async with asyncio.timeout(ASK_AGAIN.total_seconds() if is_away and not_before else None):
-                    record = await self.run(prefix, token, has_place=has_place)
+                    record = await self.run(prefix, token, has_place=has_place, spared_from=spared_from)
         except StoreUnavailable:
             self._given[prefix] = token
             self._away[server] = time.monotonic() + PASSED_OVER.total_seconds()
@@ -78,7 +80,13 @@ class Claiming:
         self._away = dict.fromkeys(self._away, 0.0)
 
     async def run(
-        self, prefix: str, token: str, *, has_place: bool = False, waited: timedelta = timedelta(0)
+        self,
+        prefix: str,
+        token: str,
+        *,
+        spared_from: int | None,
+        has_place: bool = False,
+        waited: timedelta = timedelta(0),
     ) -> list[object]:
         """What the script returns: two numbers if there is nothing to claim, else a record.
 
@@ -99,7 +107,8 @@ class Claiming:
             int(has_place),
             milliseconds(waited),
             self._scripts.now,
-            (ahead_ms or 0) + _monotonic_ms() + self._lease_ms // 2 if bound else _NEVER_MS,
+            (ahead_ms or 0) + _monotonic_ms() + self._lease_ms // 2 if bound else _NEVER,
+            _NEVER if spared_from is None else spared_from,
         )
         if not isinstance(answer, list):
             self._ahead_ms[prefix] = int(cast("bytes", answer)) - _monotonic_ms()

@@ -104,7 +104,7 @@ class RedisInbox:
         )
         return cast("Accepted", cast("bytes", answer).decode())
 
-    async def claim(self, token: str, *, has_place: bool = False) -> Claimed | None:
+    async def claim(self, token: str, *, has_place: bool = False, spared_from: int | None = None) -> Claimed | None:
         """Lease the earliest due conversation; see `claim.lua`. Partitions are asked in turn, one round trip each.
 
         A server that is away keeps the others' partitions waiting once; then it is asked now and then, for a moment.
@@ -115,7 +115,7 @@ class RedisInbox:
                 same token, before any other claim.
         """
         while True:
-            found = await self._lease_earliest(token, has_place=has_place)
+            found = await self._lease_earliest(token, has_place=has_place, spared_from=spared_from)
             if found is None:
                 return None
             partition, token, record = found
@@ -137,7 +137,7 @@ class RedisInbox:
             prefix = keys.inbox(partition, self._lane)
             if self._claiming.is_away(prefix):
                 continue
-            record = await self._claiming.run(prefix, token, waited=waited)
+            record = await self._claiming.run(prefix, token, waited=waited, spared_from=0)
             if len(record) > 2:
                 return await self._readable(record, token, partition)
         return None
@@ -151,13 +151,17 @@ class RedisInbox:
             await self._bury_unreadable(record, token, partition)
             return None
 
-    async def _lease_earliest(self, token: str, *, has_place: bool) -> tuple[int, str, list[object]] | None:
+    async def _lease_earliest(
+        self, token: str, *, has_place: bool, spared_from: int | None
+    ) -> tuple[int, str, list[object]] | None:
         """The partition in which one was leased, the token it was leased by, and its record."""
         first, waits_ms, failure = self._turn_of_partition, list[int](), None
         for partition in (*range(first, self._partitions), *range(first)):
             try:
                 prefix = keys.inbox(partition, self._lane)
-                record, used = await self._claiming.one_of_several(prefix, token, has_place=has_place)
+                record, used = await self._claiming.one_of_several(
+                    prefix, token, has_place=has_place, spared_from=spared_from
+                )
             except StoreUnavailable as error:
                 # Should it be the first to answer again, it is asked first; whatever it gave has our token there.
                 self._turn_of_partition, failure, token = partition, error, uuid.uuid4().hex

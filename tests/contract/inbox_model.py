@@ -33,6 +33,7 @@ class OpenTurn:
     token: str | None = None
     attempts: int = 0
     crashes: int = 0
+    charged: int = 1
     told: bool = False
     in_line: bool = False
     watched: bool = False
@@ -115,13 +116,14 @@ class InboxModel:
         turn = self.boxes[where].turn
         return turn is not None and turn.token == token
 
-    def claim(self, where: Conversation, token: str, now: int) -> OpenTurn:
+    def claim(self, where: Conversation, token: str, now: int, *, spared_from: int | None = None) -> OpenTurn:
         """Lease the conversation, anew or once more to the same token within its lease."""
         box = self.boxes[where]
         if box.turn is None:
             box.turn = OpenTurn(id=box.mail[0].incoming.id)
         if not self.repeats(token, now):
-            box.turn.crashes += 1
+            box.turn.charged = int(spared_from is None or box.turn.crashes < spared_from)
+            box.turn.crashes += box.turn.charged
             box.turn.in_line = (box.due_ms or 0) >= IN_LINE_MS
         box.turn.token = token
         box.due_ms = now + self._lease_ms
@@ -147,7 +149,7 @@ class InboxModel:
         if box.turn is None or box.turn.token != token:
             return False
         box.turn.token = None
-        box.turn.crashes -= 1
+        box.turn.crashes -= box.turn.charged
         box.turn.attempts += int(error)
         arrived_ms = box.mail[0].arrived_ms
         box.due_ms = {0: min(now, arrived_ms), -1: IN_LINE_MS + arrived_ms}.get(delay_ms, now + delay_ms)

@@ -85,6 +85,22 @@ async def test_a_renewed_lease_counts_from_the_renewal(inbox: RedisInbox, script
     assert late.crashes == 1
 
 
+async def test_a_lease_that_was_spared_counts_no_crash(inbox: RedisInbox, scripts: Scripts) -> None:
+    """A suspect that waits for another is not charged with the end of its process; given back, it loses no crash."""
+    await inbox.put(incoming(1))
+    crashes: list[tuple[int, bool]] = []
+    for number, spared_from in enumerate([None, 1, 2, 1, None]):
+        claimed = await inbox.claim(f"lease {number}", spared_from=spared_from)
+        assert claimed is not None
+        crashes.append((claimed.crashes, claimed.spared))
+        if number == 3:
+            await inbox.defer(claimed, timedelta(0))
+        else:
+            scripts.now_ms = (scripts.now_ms or 0) + LEASE_MS
+
+    assert crashes == [(0, False), (1, True), (1, False), (2, True), (2, False)]
+
+
 async def test_the_longest_waiting_conversation_is_claimed_first(inbox: RedisInbox, scripts: Scripts) -> None:
     """Whoever wrote first is answered first."""
     for number, user in enumerate(["b", "c", "a"]):

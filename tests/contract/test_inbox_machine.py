@@ -126,17 +126,18 @@ class InboxMachine(RuleBasedStateMachine):
 
     # --- working ---
 
-    @rule(target=CLAIMS, has_place=st.booleans())
-    def claim(self, has_place: bool = False) -> Claimed | MultipleResults[Claimed]:
+    @rule(target=CLAIMS, has_place=st.booleans(), spared_from=st.sampled_from([None, 0, 1, 2]))
+    def claim(self, has_place: bool = False, spared_from: int | None = None) -> Claimed | MultipleResults[Claimed]:
         """A new claim gets the earliest due conversation of some partition, and none that is leased."""
         token = f"token-{self.number()}"
         due = self.model.due(self.now, has_place=has_place)
-        claimed = self.runner.run(self.inbox.claim(token, has_place=has_place))
+        claimed = self.runner.run(self.inbox.claim(token, has_place=has_place, spared_from=spared_from))
         if claimed is None:
             assert not due
             return multiple()
         self.check_earliest(claimed, due)
-        self.check_claimed(claimed, self.model.claim(claimed.incoming.conversation, token, self.now))
+        where = claimed.incoming.conversation
+        self.check_claimed(claimed, self.model.claim(where, token, self.now, spared_from=spared_from))
         return claimed
 
     @rule(target=CLAIMS, wait_ms=st.sampled_from([1, 1000]))
@@ -149,7 +150,7 @@ class InboxMachine(RuleBasedStateMachine):
             return multiple()  # those whose time was up when somebody else was looked for last are passed over
         where = claimed.incoming.conversation
         assert where in untold
-        turn = self.model.claim(where, token, self.now)
+        turn = self.model.claim(where, token, self.now, spared_from=0)
         turn.watched = True
         self.check_claimed(claimed, turn)
         return claimed
@@ -197,7 +198,8 @@ class InboxMachine(RuleBasedStateMachine):
             token=claimed.token,
             full=head.full,
             attempts=turn.attempts,
-            crashes=turn.crashes - 1,
+            crashes=turn.crashes - turn.charged,
+            spared=not turn.charged,
             delivery=delivery,
             history=tuple(exchange for _, exchange in box.history),
             told_waiting=turn.told,
@@ -241,7 +243,7 @@ class InboxMachine(RuleBasedStateMachine):
         if expected:
             assert turn is not None
             if delivery is not None and turn.reply is None:
-                turn.reply, turn.attempts, turn.crashes = delivery, 0, 1
+                turn.reply, turn.attempts, turn.crashes = delivery, 0, turn.charged
             if out is not None and turn.sent.get(out[0]) != out[1]:
                 turn.sent[out[0]], turn.attempts = out[1], 0
             if sending is not None:

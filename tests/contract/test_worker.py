@@ -25,7 +25,7 @@ from bot.suspects import MAX_CRASHES, SUSPECT_AFTER
 from bot.turn import Turn
 from bot.worker import PATIENCE, PLATFORM_OFF, SENDS_END
 from tests.contract.samples import LEASE, START_MS, claimed_by, conversation, inbox_on, incoming
-from tests.contract.stage import TEXTS, Cast, FlakyScripts, Stage, answered, comes_true
+from tests.contract.stage import DEADLINE_S, TEXTS, Cast, FlakyScripts, Stage, answered, comes_true
 
 ANN, BOB, CARL = conversation("ann"), conversation("bob"), conversation("carl")
 FAILURE = TEXTS("failure", "en")
@@ -319,6 +319,35 @@ async def test_messages_that_saw_crashes_are_answered_one_at_a_time(desk: Cast, 
     await desk.until(lambda: len(stage.heard) == 4)
 
     assert at_once == [1, 1, 1]
+
+
+async def test_a_suspect_that_waits_for_another_is_not_charged_with_its_crash(desk: Cast, stage: Stage) -> None:
+    """Were the process to end while the waiting one is given back, it would be as guilty as the other."""
+    for number in range(2):
+        await desk.inbox.put(incoming(number, conversation(str(number))))
+    for _ in range(SUSPECT_AFTER):
+        for number in range(2):
+            await claimed_by(desk.inbox, f"crash {number}")
+        desk.scripts.now_ms = (desk.scripts.now_ms or 0) + milliseconds(LEASE)
+        await desk.redis.delete(*(f"{INBOX}:claim:crash {number}" for number in range(2)))
+    charged: list[set[str | bytes | None]] = []
+
+    async def beside(turn: Turn) -> Turn:
+        """Until the other has been claimed and given back; the first one alone is charged."""
+        if not charged:
+            turns = [f"{INBOX}:turn:{conversation(str(number)).id}" for number in range(2)]
+            found = set[str | bytes | None]()
+            async with asyncio.timeout(DEADLINE_S):
+                while found != {b"1", b"0"}:
+                    await asyncio.sleep(0.005)
+                    found = {await desk.redis.hget(name, "charged") for name in turns}
+            charged.append(found)
+        return answered(turn)
+
+    desk.answer = beside
+    await desk.until(lambda: stage.heard.count("Fine.") == 2)
+
+    assert charged == [{b"1", b"0"}]
 
 
 async def test_suspects_wait_for_one_no_longer_than_for_a_while_and_are_told(

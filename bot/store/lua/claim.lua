@@ -9,6 +9,7 @@
 -- ARGV[6]  ms, > 0: claim only who has waited so long for a claim and is to hear so; 0: claim as above
 -- ARGV[7]  now, Unix ms; '' in production
 -- ARGV[8]  until when it may be carried out, Unix ms
+-- ARGV[9]  crashes from which on this claim is charged with none: the caller gives the turn back without working on it
 -- Returns  now as a string if it is later than that; else
 --          { conversation, body of the head message, fields and values of its turn, exchanges oldest first, now in ms,
 --            ms until the next one falls due, arrival of the oldest in line or -1 }
@@ -25,6 +26,7 @@
 local prefix, token = KEYS[1], ARGV[1]
 local lease_ms, exchanges, history_ms = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local has_place, wait_ms, now, until_ms = ARGV[5] == '1', tonumber(ARGV[6]), clock(ARGV[7]), tonumber(ARGV[8])
+local spared_from = tonumber(ARGV[9])
 local due = prefix .. ':due'
 local MOST_LOOKED = 50
 if now > until_ms then
@@ -115,8 +117,9 @@ if redis.call('HGET', turn, 'id') ~= id then
   redis.call('HSET', turn, 'id', id, 'attempts', 0, 'crashes', 0)
 end
 if not repeated then
-  redis.call('HINCRBY', turn, 'crashes', 1)
-  redis.call('HSET', turn, 'in_line', from_line and '1' or '0')
+  local charged = tonumber(redis.call('HGET', turn, 'crashes')) < spared_from and 1 or 0
+  redis.call('HINCRBY', turn, 'crashes', charged)
+  redis.call('HSET', turn, 'charged', charged, 'in_line', from_line and '1' or '0')
 end
 redis.call('HSET', turn, 'token', token)
 if wait_ms > 0 then

@@ -21,7 +21,7 @@ if redis.call('HGET', turn, 'token') ~= token then
 end
 redis.call('HDEL', turn, 'token')
 redis.call('DEL', prefix .. ':claim:' .. token)
-redis.call('HINCRBY', turn, 'crashes', -1)
+redis.call('HINCRBY', turn, 'crashes', -(tonumber(redis.call('HGET', turn, 'charged')) or 1))
 if is_error then
   redis.call('HINCRBY', turn, 'attempts', 1)
 end

@@ -30,7 +30,7 @@ if redis.call('HGET', turn, 'token') ~= token then
 end
 if reply ~= '' then
   if redis.call('HSETNX', turn, 'reply', reply) == 1 then
-    redis.call('HSET', turn, 'attempts', 0, 'crashes', 1)
+    redis.call('HSET', turn, 'attempts', 0, 'crashes', redis.call('HGET', turn, 'charged') or 1)
   end
 end
 if sent ~= '' and redis.call('HGET', turn, 's' .. sent) ~= sent_id then
