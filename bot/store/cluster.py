@@ -169,13 +169,15 @@ async def _on_one(client: Redis, commands: Sequence[Sequence[Word]]) -> list[obj
 
 async def _on_one_of_cluster(client: Cluster, key: str, commands: Sequence[Sequence[Word]]) -> list[object]:
     failure: Exception | None = None
+    lost: str | None = None
     for _ in range(client.retry.get_retries() + 1):
         if isinstance(failure, (AskError, MovedError)):
             # Follows whoever moved.
             await client.exists(key)
         elif failure is not None:
             client.read_anew()
-        await client.initialize()
+        # Whoever did not answer is asked last who has which slots.
+        await client.initialize(last_failed_node_name=lost)
         sent = [PipelineCommand(number, *command) for number, command in enumerate(commands)]
         try:
             node = cast("ClusterNode", client.get_node_from_key(key))
@@ -188,6 +190,6 @@ async def _on_one_of_cluster(client: Cluster, key: str, commands: Sequence[Seque
             if failure is None:
                 return replies
         if isinstance(failure, (RedisConnectionError, RedisTimeoutError)):
-            # The others are asked first who has which slots.
-            client.nodes_manager.move_node_to_end_of_cached_nodes(node.name)
+            lost = node.name
+            client.nodes_manager.move_node_to_end_of_cached_nodes(lost)
     raise failure if failure is not None else AssertionError("never sent")

@@ -6,6 +6,7 @@ document their keys, arguments and results; the typed functions over them are th
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from hashlib import sha1
@@ -40,6 +41,8 @@ Durability = Literal["memory", "fsync", "replica"]
 """What "done" means for an act that must last: in the server's memory, on its disk, or on a second server too."""
 LAST_WITHIN = timedelta(seconds=2)
 """How long disk or replica may take; Slack waits 3 s for its acknowledgement."""
+TRIED_FOR = timedelta(seconds=7)
+"""All attempts of an act that must last: less than half of the default lease, so that its turn can be renewed."""
 
 
 class Scripts:
@@ -86,7 +89,8 @@ class Scripts:
         it is `run`.
 
         Raises:
-            StoreUnavailable: as `run`; or it has run, and is not that durable within `LAST_WITHIN`.
+            StoreUnavailable: as `run`, after `TRIED_FOR` at most; or it has run, and is not that durable within
+                `LAST_WITHIN`.
         """
         if self.durability == "memory":
             return await self.run(name, keys, *arguments)
@@ -94,13 +98,14 @@ class Scripts:
         wait_ms = milliseconds(LAST_WITHIN)
         wait = ("WAITAOF", 1, 0, wait_ms) if self.durability == "fsync" else ("WAIT", 1, wait_ms)
         with translated(name):
-            called = len(keys), *keys, *arguments
-            answer, reached = await on_one_connection(self.redis, keys[0], [("EVALSHA", sha, *called), wait])
-            if isinstance(answer, NoScriptError):
-                answer, reached = await on_one_connection(self.redis, keys[0], [("EVAL", text, *called), wait])
-            for reply in (answer, reached):
-                if isinstance(reply, Exception):
-                    raise reply
+            async with asyncio.timeout(TRIED_FOR.total_seconds()):
+                called = len(keys), *keys, *arguments
+                answer, reached = await on_one_connection(self.redis, keys[0], [("EVALSHA", sha, *called), wait])
+                if isinstance(answer, NoScriptError):
+                    answer, reached = await on_one_connection(self.redis, keys[0], [("EVAL", text, *called), wait])
+                for reply in (answer, reached):
+                    if isinstance(reply, Exception):
+                        raise reply
         places = reached[0] if isinstance(reached, list) else reached
         if not isinstance(places, int) or places < 1:
             raise StoreUnavailable(f"{name}: not {self.durability} within {LAST_WITHIN.total_seconds():g} s")

@@ -10,12 +10,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from redis.asyncio.cluster import ClusterNode
 
 from bot.errors import StartError, StoreUnavailable
 from bot.http.app import READY_DEADLINE
 from bot.lease import Lease, renew
 from bot.ports import Claimed
-from bot.store import keys
+from bot.store import keys, scripts
 from bot.store.client import connect, connect_blocking, failures
 from bot.store.cluster import Client
 from bot.store.doorbell import RedisDoorbell
@@ -188,6 +189,39 @@ async def test_a_primary_that_hangs_hides_nothing_of_the_others(cluster: RedisCl
             node.go_on()
 
     assert (before, during) == (len(users), len(users) - 1)
+
+
+async def test_an_act_that_must_last_gives_up_within_half_a_lease(
+    cluster: RedisCluster, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its server hangs: the turn must be renewed meanwhile, and who has which slots is asked of the others first."""
+    impatient = connect(cluster.url, answer_timeout=timedelta(seconds=1))
+    inbox = inbox_of(impatient, lasting=True)
+    await inbox.put(incoming(0, conversation("7")))
+    primary = await asyncio.to_thread(cluster.owner, prefix_of("7"))
+    both, asked, execute = cluster.shard_of(primary.port), list[object](), ClusterNode.execute_command
+
+    async def noted(node: ClusterNode, *words: object, asking: bool = False, **options: object) -> object:
+        asked.extend(node.port for word in words if word == "CLUSTER SLOTS")
+        return await execute(node, *words, asking=asking, **options)
+
+    monkeypatch.setattr(ClusterNode, "execute_command", noted)
+    # The order in which the library asks, at its worst.
+    monkeypatch.setattr("random.shuffle", lambda nodes: nodes.sort(key=lambda node: node.port != primary.port))
+    monkeypatch.setattr(scripts, "TRIED_FOR", timedelta(seconds=1.5))
+    for node in both:
+        node.halt()
+    try:
+        with pytest.raises(StoreUnavailable):
+            async with asyncio.timeout(2.5):
+                await inbox.put(incoming(1, conversation("7")))
+    finally:
+        for node in both:
+            node.go_on()
+        await impatient.aclose()
+
+    assert asked
+    assert primary.port not in asked
 
 
 async def claim_patiently(inbox: RedisInbox, token: str) -> Claimed:
