@@ -27,6 +27,8 @@ LAST_RETRY = timedelta(seconds=60)
 AFTER_UNKNOWN = timedelta(seconds=15)
 """Wait before a part whose sending may have succeeded is sent again; four times as long each time. A platform that is
 away for five minutes costs no answer, and four copies at the most can come of it."""
+LONG_ENOUGH = timedelta(days=1)
+"""How long a message's reply is tried that surely was not sent: as long as Telegram keeps what we do not take."""
 LATE_ANSWER = timedelta(milliseconds=250)
 """For reading an answer that came in time while this process stood still."""
 STORE_AGAIN = timedelta(seconds=1)
@@ -121,9 +123,8 @@ class Deliver:
             if index < len(delivery.sent):
                 try:
                     known = delivery.sent[index] or await messenger.find(incoming.reply_to, part_key(incoming, index))
-                except SendLimited as error:
-                    # To look is not to send: the chat stays open, and nothing is sent that may be there.
-                    return Deferred(delay=error.retry_after)
+                except (SendLimited, SendFailed) as error:
+                    return self._not_seen(lease, error, attempts)
                 if known is not None:
                     attempts = attempts if delivery.sent[index] else 0
                     just_sent = (index, known)
@@ -201,15 +202,25 @@ class Deliver:
             self._meter.sent(platform, "refused")
             raise
         except SendFailed as error:
-            self._meter.sent(platform, "failed")
-            log.warning("not sent, tried again later: %s", error)
-            return Deferred(delay=backoff(lease))
+            return self._failed(lease, error, attempts)
         except (SendUnknown, TimeoutError) as error:
             self._meter.sent(platform, "unknown")
             log.warning("it is not known whether a message went out, it is sent again: %s", error)
             return Deferred(delay=AFTER_UNKNOWN * 4**attempts, error=True, attempts=attempts)
         self._meter.sent(platform, "ok")
         return sent_id
+
+    def _not_seen(self, lease: Lease, error: SendLimited | SendFailed, attempts: int) -> Deferred:
+        """We could not look for a part: what may be there is not sent. To look is not to send: the chat stays open."""
+        if isinstance(error, SendLimited):
+            return Deferred(delay=error.retry_after)
+        return self._failed(lease, error, attempts)
+
+    def _failed(self, lease: Lease, error: SendFailed, attempts: int) -> Deferred:
+        """Nothing was sent. Of a message that is a day old each failure is an attempt, so that there is an end."""
+        self._meter.sent(lease.claimed.incoming.conversation.platform, "failed")
+        log.warning("not sent, tried again later: %s", error)
+        return Deferred(delay=backoff(lease), error=lease.age() > LONG_ENOUGH, attempts=attempts)
 
     async def _in_time(self, send: Coroutine[object, object, SentId]) -> SentId:
         """The result of a send that ends within its time.

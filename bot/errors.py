@@ -98,7 +98,7 @@ class SendLimited(SendError):
 
 
 class SendFailed(SendError):
-    """Nothing was sent (no connection, the token not taken); tried again later, for as long as it takes."""
+    """Nothing was sent (no connection, the token not taken); tried again later, for a day."""
 
 
 class SendUnknown(SendError):

@@ -20,7 +20,7 @@ from typing import Literal, TextIO
 import structlog
 from structlog.typing import Processor
 
-from bot.errors import StoreUnavailable
+from bot.errors import SendFailed, StoreUnavailable
 from bot.redact import Redactor
 
 QUIET: dict[str, int] = {
@@ -44,7 +44,7 @@ QUIET: dict[str, int] = {
 """Other people's loggers, and the lowest level that they may log at."""
 OUTAGE_LINES = 3
 OUTAGE_PERIOD_S = 10.0
-"""Of each kind of line about Redis being away, so many are written in so long."""
+"""Of each kind of line about Redis or a platform being away, so many are written in so long."""
 
 
 def configure(
@@ -130,11 +130,14 @@ class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
         return self._redact(super().format(record))
 
 
-class Outages(logging.Filter):
-    """What everybody says while Redis is away is said some times and then counted.
+_AWAY = (StoreUnavailable, SendFailed)
 
-    These are the lines that carry a `StoreUnavailable`: of each kind so many in a period, and with the next one
-    how many were left out.
+
+class Outages(logging.Filter):
+    """What everybody says while Redis or a platform is away is said some times and then counted.
+
+    These are the lines that carry a `StoreUnavailable` or a `SendFailed`: of each kind so many in a period, and with
+    the next one how many were left out.
     """
 
     def __init__(self) -> None:
@@ -143,7 +146,7 @@ class Outages(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether a line is written."""
-        if not isinstance(record.args, tuple) or not any(isinstance(one, StoreUnavailable) for one in record.args):
+        if not isinstance(record.args, tuple) or not any(isinstance(one, _AWAY) for one in record.args):
             return True
         kind = (record.name, record.msg)
         began, lines = self._said.get(kind, (-math.inf, 0))

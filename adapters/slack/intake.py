@@ -14,7 +14,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from slack_bolt.app.async_app import AsyncApp
@@ -55,12 +55,14 @@ class Intake:
         client: from `adapters.slack.client.slack_client`; its token is the bot's.
         gate: where messages are stored.
         meter: counts what came.
+        check: between two questions whether the token is still taken.
     """
 
-    def __init__(self, client: AsyncWebClient, *, gate: Gate, meter: Meter) -> None:
+    def __init__(self, client: AsyncWebClient, *, gate: Gate, meter: Meter, check: timedelta) -> None:
         self._client = client
         self._gate = gate
         self._meter = meter
+        self._check_s = check.total_seconds()
         self._order = _Order()
         self._app: AsyncApp | None = None
         self._me: Me | None = None
@@ -87,6 +89,32 @@ class Intake:
             self.reason = None
             return True
         return False
+
+    async def watch(self, stop: asyncio.Event) -> None:
+        """Ask now and then whether Slack still takes the bot's token, until `stop`.
+
+        Nothing else tells who receives: events go on coming when the token is revoked, and no reply goes out.
+        """
+        while not stop.is_set():
+            await pause(stop, self._check_s)
+            try:
+                answer = await unless_stopped(stop, self._client.auth_test())
+            except CALL_ERRORS as error:
+                self._judge(error)
+                continue
+            if answer is not None and self.reason is not None:
+                _log.info("slack: the bot's token is taken again")
+                self.reason = None
+
+    def _judge(self, error: Exception) -> None:
+        """A refusal is an alarm, once; what fails otherwise says nothing of the token."""
+        if not isinstance(error, SlackApiError) or error_code(error) not in AUTH_ERRORS:
+            return
+        _, reason = explain(error, "SLACK_BOT_TOKEN", 1)
+        if reason != self.reason:
+            self._meter.reconnected("slack", "refused")
+            _log.error("%s; no reply goes out", reason)
+        self.reason = reason
 
     def _bolt(self, me: Me) -> AsyncApp:
         token = self._client.token

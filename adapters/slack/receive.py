@@ -25,6 +25,7 @@ from bot.lenient_json import loads
 from bot.ports import Gate, Meter
 from bot.request_body import BodyRefused, body_of
 
+CHECK = timedelta(minutes=1)
 _OLDEST_S = 300
 """Of a signature, for the library that verifies it."""
 
@@ -40,12 +41,20 @@ class SlackSocketReceiver:
         gate: where messages are stored before they are acknowledged.
         meter: counts what came.
         patience: when a connection is given up.
+        check: between two questions whether the bot's token is still taken.
     """
 
     def __init__(
-        self, client: AsyncWebClient, *, app_token: str, gate: Gate, meter: Meter, patience: Patience | None = None
+        self,
+        client: AsyncWebClient,
+        *,
+        app_token: str,
+        gate: Gate,
+        meter: Meter,
+        patience: Patience | None = None,
+        check: timedelta = CHECK,
     ) -> None:
-        self._intake = Intake(client, gate=gate, meter=meter)
+        self._intake = Intake(client, gate=gate, meter=meter, check=check)
         self._socket = SocketMode(
             client, app_token=app_token, take=self._intake.take, meter=meter, patience=patience or Patience()
         )
@@ -53,7 +62,9 @@ class SlackSocketReceiver:
     async def run(self, stop: asyncio.Event) -> None:
         """Receive until `stop`; reconnects by itself."""
         if await self._intake.identify(stop):
-            await self._socket.run(stop)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._socket.run(stop), name="slack - sockets")
+                tasks.create_task(self._intake.watch(stop), name="slack - watch the token")
 
     def not_ready(self) -> str | None:
         """Why messages cannot reach us now; None when they can."""
@@ -72,18 +83,21 @@ class SlackHttpReceiver:
         signing_secret: of the app.
         gate: where messages are stored before they are acknowledged.
         meter: counts what came.
+        check: as for `SlackSocketReceiver`.
     """
 
-    def __init__(self, client: AsyncWebClient, *, signing_secret: str, gate: Gate, meter: Meter) -> None:
-        self._intake = Intake(client, gate=gate, meter=meter)
+    def __init__(
+        self, client: AsyncWebClient, *, signing_secret: str, gate: Gate, meter: Meter, check: timedelta = CHECK
+    ) -> None:
+        self._intake = Intake(client, gate=gate, meter=meter, check=check)
         self._meter = meter
         self._verifier = SignatureVerifier(signing_secret)
         self._heard: float | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Ask who we are, then wait for `stop`: the messages come through `handle`."""
+        """Ask who we are, and then whether that still holds, until `stop`: the messages come through `handle`."""
         if await self._intake.identify(stop):
-            await stop.wait()
+            await self._intake.watch(stop)
 
     def not_ready(self) -> str | None:
         """Why messages cannot reach us now; None when they can."""

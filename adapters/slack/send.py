@@ -35,7 +35,6 @@ _LACKING = frozenset({"missing_scope", "unknown_method", "not_allowed_token_type
 _NOT_THERE = frozenset({"channel_not_found", "not_in_channel", "user_not_in_channel"})
 _NO_LOOK = _LACKING | _NOT_THERE | {"thread_not_found"}
 """Codes after which looking again shows no more: a post of ours counts as not there."""
-_LOOK_AGAIN = timedelta(seconds=5)
 _MOST_SHOWN = 1000
 
 _log = logging.getLogger(__name__)
@@ -87,8 +86,9 @@ class SlackMessenger:
         """Our own post of that key; None if it is not there, was ephemeral, or Slack does not let us look.
 
         Raises:
-            SendLimited: we look too often, reading has a limit of its own; or the look failed, which says nothing of
-                the post: taken for "not there", it would be posted twice.
+            SendLimited: we look too often, reading has a limit of its own.
+            SendFailed: the look failed, which says nothing of the post: taken for "not there", it would be posted
+                twice. The token is not taken, or Slack is in trouble.
         """
         if to.ephemeral:
             return None
@@ -96,12 +96,13 @@ class SlackMessenger:
             async with asyncio.timeout(self._timeout_s):
                 return await self._find(to, key)
         except CALL_ERRORS as error:
-            _log.info("slack: could not look for a post of ours (%s)", _short(error))
-            if not isinstance(error, SlackApiError):
-                raise SendLimited(_LOOK_AGAIN) from error
-            if error_code(error) not in _NO_LOOK:
-                raise SendLimited(retry_after(error) or _LOOK_AGAIN) from error
-            return None
+            if isinstance(error, SlackApiError):
+                if error_code(error) in _NO_LOOK:
+                    _log.info("slack: may not look for a post of ours (%s)", error_code(error))
+                    return None
+                if (wait := retry_after(error)) is not None:
+                    raise SendLimited(wait) from error
+            raise SendFailed(f"could not look for a post of ours ({_short(error)})") from error
 
     async def typing(self, to: ReplyTo) -> None:
         """Show the status line in a thread or a direct message; a refusal is remembered for a while."""

@@ -13,7 +13,7 @@ import pytest
 from redis.asyncio import Redis
 
 from bot import deliver as deliver_module
-from bot.deliver import AFTER_UNKNOWN, FIRST_RETRY, LAST_RETRY, WORTH_WAITING, Deferred, Deliver, Delivered
+from bot.deliver import AFTER_UNKNOWN, FIRST_RETRY, LAST_RETRY, LONG_ENOUGH, WORTH_WAITING, Deferred, Deliver, Delivered
 from bot.errors import SendFailed, SendLimited, SendRefused, SendUnknown
 from bot.lease import Lease
 from bot.message import Conversation, Part, SentId
@@ -496,12 +496,13 @@ async def test_a_send_that_hangs_is_given_up(desk: Desk) -> None:
         (timedelta(seconds=1), lambda age: FIRST_RETRY),
         (timedelta(seconds=40), lambda age: age / 4),
         (timedelta(hours=1), lambda age: LAST_RETRY),
+        (timedelta(hours=25), lambda age: LAST_RETRY),
     ],
 )
-async def test_what_was_surely_not_sent_is_tried_again_for_as_long_as_it_takes(
+async def test_what_was_surely_not_sent_is_tried_again_for_a_day(
     desk: Desk, waited: timedelta, delay: Callable[[timedelta], timedelta]
 ) -> None:
-    """After a quarter of the time it has waited, within bounds; it counts no attempt."""
+    """After a quarter of the time it has waited, within bounds; it counts no attempt until then."""
     desk.stage.acts = [SendFailed("no connection")]
     await desk.inbox.put(incoming(1))
     desk.passes(waited)
@@ -511,7 +512,7 @@ async def test_what_was_surely_not_sent_is_tried_again_for_as_long_as_it_takes(
 
     assert isinstance(result, Deferred)
     assert delay(waited) <= result.delay <= delay(lease.age())
-    assert not result.error
+    assert result.error == (waited > LONG_ENOUGH)
     assert desk.meter.counted == [("sent", "failed")]
 
 

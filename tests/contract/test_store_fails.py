@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from bot.errors import StoreUnavailable
+from bot.errors import BotError, SendFailed, StoreUnavailable
 from bot.http.metrics import PrometheusMeter
 from bot.store import keys, listening
 from bot.store.client import connect, connect_blocking, failures
@@ -140,12 +140,13 @@ async def test_failures_are_counted_by_kind() -> None:
     assert f'frontdesk_store_failures_total{{error="ConnectionError"}} {before + 1}.0' in text
 
 
-async def test_an_outage_does_not_flood_the_log(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("error", [StoreUnavailable, SendFailed])
+async def test_an_outage_does_not_flood_the_log(error: type[BotError]) -> None:
     """Of each kind of line a few are written, and with the next one how many were not; other lines are not touched."""
     from bot.logs import OUTAGE_LINES, OUTAGE_PERIOD_S, Outages
 
     log, outages = logging.getLogger("test"), Outages()
-    away = StoreUnavailable("put: TimeoutError")
+    away = error("put: TimeoutError")
     records = [log.makeRecord("test", logging.WARNING, "f", 1, "%s waits: %s", ("m", away), None) for _ in range(100)]
     other = [log.makeRecord("test", logging.WARNING, "f", 1, "%s waits: %s", ("m", "nothing"), None) for _ in range(9)]
     for one in records:

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from adapters.slack import intake as intake_module
 from adapters.slack.intake import Intake
-from adapters.slack.receive import SlackHttpReceiver
+from adapters.slack.receive import CHECK, SlackHttpReceiver
 from tests.adapters.slack.conftest import CountingMeter, MemoryGate, running
 from tests.servers.slack import Fault, SlackServer
 from tests.servers.slack_http import Answer, Signing, encoded
@@ -60,7 +60,7 @@ async def test_behind_a_store_that_hangs_no_line_grows(
 ) -> None:
     """Who waits behind a message of the same conversation gets 503 with it, not one after the other."""
     monkeypatch.setattr(intake_module, "_PUT_S", 1.0)
-    intake = Intake(client, gate=gate, meter=meter)
+    intake = Intake(client, gate=gate, meter=meter, check=CHECK)
     await intake.identify(asyncio.Event())
     gate.slow = asyncio.Event()
     messages = [
