@@ -17,14 +17,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
+from typing import cast
 
 from redis.asyncio import BlockingConnectionPool, Redis, Sentinel, SSLConnection
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import MasterNotFoundError, SentinelConnectionPool, SentinelManagedConnection
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
+from redis.exceptions import AuthenticationError, ReadOnlyError, RedisClusterException, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ReadOnlyError, RedisClusterException, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
 
@@ -150,6 +151,28 @@ def _pool(options: dict[str, object]) -> BlockingConnectionPool:
     return pool
 
 
+class SentinelRefused(AuthenticationError):
+    """No Sentinel names the primary, and one does not let us in."""
+
+
+class _Sentinels(Sentinel):
+    """Tells one that does not let us in from one that is away; the library has both in its words alone."""
+
+    async def discover_master(self, service_name: str) -> tuple[str, int]:
+        """Where the primary is.
+
+        Raises:
+            SentinelRefused: user or password are not those of the Sentinels.
+            MasterNotFoundError: none knows.
+        """
+        try:
+            return cast("tuple[str, int]", await super().discover_master(service_name))
+        except MasterNotFoundError as error:
+            if AuthenticationError.__name__ in str(error):
+                raise SentinelRefused("a Sentinel does not take our user or password") from None
+            raise
+
+
 class _PrimaryConnection(SentinelManagedConnection):
     """Asks the Sentinels anew whenever it opens; the library does so for a command's first attempt alone."""
 
@@ -185,11 +208,16 @@ def _sentinel_pool(address: Address, options: dict[str, object]) -> _SentinelPoo
         "retry": Retry(NoBackoff(), 0),
         "maint_notifications_config": options["maint_notifications_config"],
     }
-    sentinels = Sentinel(address.hosts, sentinel_kwargs=sentinel_options)  # type: ignore[no-untyped-call]
+    sentinels = _Sentinels(address.hosts, sentinel_kwargs=sentinel_options)  # type: ignore[no-untyped-call]
     options["connection_class"] = _EncryptedPrimaryConnection if encrypted else _PrimaryConnection
     pool = _SentinelPool(address.name, sentinels, **options)  # type: ignore[no-untyped-call]
     pool.connection_class(**pool.connection_kwargs)
     return pool
+
+
+def behind_sentinels(client: Client) -> bool:
+    """Whether Sentinels say which server the client talks to."""
+    return isinstance(client, Redis) and isinstance(client.connection_pool, _SentinelPool)
 
 
 def _cluster(address: Address, options: dict[str, object]) -> Cluster:

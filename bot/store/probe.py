@@ -21,6 +21,7 @@ from datetime import timedelta
 from typing import cast
 
 from redis.asyncio import RedisCluster
+from redis.asyncio.sentinel import MasterNotFoundError
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS
 from redis.exceptions import (
     AuthenticationError,
@@ -37,7 +38,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from bot.errors import StartError
 from bot.store import keys
 from bot.store.addresses import redacted
-from bot.store.client import reason
+from bot.store.client import SentinelRefused, behind_sentinels, reason
 from bot.store.cluster import Client, beside, subscriber
 from bot.store.scripts import Durability, milliseconds, source
 
@@ -125,6 +126,13 @@ async def _probe_primary(redis: Client, scratch: str, place: str) -> ServerFacts
     )
     if not found.persistent:
         log.warning("Redis at %s writes no append-only file: messages it holds are lost when it stops", place)
+    # INFO has this line where both settings are above 0; CONFIG may be refused to us.
+    if behind_sentinels(redis) and found.replicas and "min_slaves_good_slaves" not in facts:
+        log.warning(
+            "Redis at %s takes messages also when it is cut off from replicas and Sentinels, and loses them afterwards: "
+            "set min-replicas-to-write 1 and min-replicas-max-lag 10 on each of its servers",
+            place,
+        )
     return found
 
 
@@ -206,6 +214,16 @@ def _told_by_server(error: Exception) -> Exception:
 
 def _verdict(error: Exception, command: str) -> str:
     text = str(error)
+    if isinstance(error, SentinelRefused):
+        return (
+            "is behind Sentinels that do not let us in: give theirs in REDIS_URL by ?sentinel_username=…&"
+            "sentinel_password=…, %-encoded; user and password before the @ are those of Redis itself"
+        )
+    if isinstance(error, MasterNotFoundError) and " : " not in text:
+        return (
+            "is not known to its Sentinels, or away: the name at the end of REDIS_URL must be theirs for the primary, "
+            "and it must run"
+        )
     if isinstance(error, (AuthenticationError, AuthorizationError)):
         return (
             "does not let us in: user or password is missing or wrong; set both in REDIS_URL "
