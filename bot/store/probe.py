@@ -129,7 +129,7 @@ async def _probe_primary(redis: Client, scratch: str, place: str) -> ServerFacts
     # INFO has this line where both settings are above 0; CONFIG may be refused to us.
     if behind_sentinels(redis) and found.replicas and "min_slaves_good_slaves" not in facts:
         log.warning(
-            "Redis at %s takes messages also when it is cut off from replicas and Sentinels, and loses them afterwards: "
+            "Redis at %s takes messages also when it is cut off from replicas and Sentinels, and loses them then: "
             "set min-replicas-to-write 1 and min-replicas-max-lag 10 on each of its servers",
             place,
         )
