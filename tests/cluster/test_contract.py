@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.tied import tied
+
 ROOT = Path(__file__).resolve().parents[2]
 CHOSEN = (
     "tests/contract/test_inbox_many.py",
@@ -36,7 +38,7 @@ CHOSEN = (
 async def test_the_stores_keep_their_contract_on_a_cluster() -> None:
     """Nothing in the stores knows which of the two it talks to."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *CHOSEN),
+        *tied(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *CHOSEN),
         cwd=ROOT,
         env={**os.environ, "FRONTDESK_TESTED_REDIS": "cluster"},
         stdout=asyncio.subprocess.PIPE,

@@ -1,4 +1,7 @@
-"""Front Desk as a process, for tests: started like anybody starts it, on free ports and a folder of its own."""
+"""Front Desk as a process, for tests: started like anybody starts it, on free ports and a folder of its own.
+
+It ends with the test run, however that ends.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ from pathlib import Path
 from typing import Self
 
 import aiohttp
+
+from tests.servers.tied import tied
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = re.compile(r"FRONTDESK_(?!SHARED)|TELEGRAM_|SLACK_|OPENAI_|REDIS_URL")
@@ -76,7 +81,7 @@ class Bot:
         began = self.output.stat().st_size if self.output.exists() else 0
         with self.output.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
-                *self._command,
+                *tied(*self._command),
                 cwd=ROOT,
                 env=environment(self._folder, self._settings),
                 stdout=output,
@@ -171,7 +176,7 @@ async def frontdesk(folder: Path, settings: Mapping[str, str], *arguments: str, 
         TimeoutError: it did not end by itself, and was killed.
     """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", *arguments),
+        *tied(sys.executable, "-m", "bot", *arguments),
         cwd=ROOT,
         env=environment(folder, settings),
         stdin=asyncio.subprocess.PIPE,

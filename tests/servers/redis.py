@@ -12,6 +12,8 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from tests.servers.tied import tied
+
 
 def package_file(package: str, *parts: str) -> Path:
     """A file inside an installed package."""
@@ -23,7 +25,7 @@ def package_file(package: str, *parts: str) -> Path:
 
 @contextmanager
 def redis_server(folder: Path, *extra: str, seconds: float = 20) -> Iterator[str]:
-    """Run a server in `folder`; yields its URL. Stopped by pid at the end.
+    """Run a server in `folder`; yields its URL. Stopped by pid at the end, or with us when we are killed.
 
     Args:
         folder: an empty temporary folder with a short path (the socket's must stay under 108 bytes).
@@ -36,7 +38,7 @@ def redis_server(folder: Path, *extra: str, seconds: float = 20) -> Iterator[str
     socket = folder / "redis.sock"
     arguments = ["--port", "0", "--unixsocket", str(socket), "--dir", str(folder), "--loadmodule", str(module)]
     quiet = ["--save", "", "--logfile", str(folder / "redis.log"), "--crash-log-enabled", "no"]
-    process = subprocess.Popen([str(binary), *arguments, *quiet, *extra])  # noqa: S603 - our own arguments
+    process = subprocess.Popen(tied(str(binary), *arguments, *quiet, *extra))  # noqa: S603 - our own arguments
     try:
         wait_until_ready(socket, seconds=seconds)
         yield f"unix://{socket}"

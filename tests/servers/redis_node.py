@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,10 +17,8 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from tests.servers.redis import package_file
+from tests.servers.tied import tied
 
-TIED = Path(__file__).resolve().parents[2] / "bot" / "store" / "embedded_exec.py"
-"""Starts a program that ends with us, also when we are killed. Linux means the thread: start nodes from the main
-one."""
 READY_S = 30.0
 
 
@@ -79,8 +76,7 @@ class Node:
 
     def start(self) -> None:
         """Start it; does not wait until it answers."""
-        tied = [sys.executable, "-I", "-S", str(TIED), str(os.getpid())]
-        self._process = subprocess.Popen([*tied, *self._command])  # noqa: S603 - our own arguments
+        self._process = subprocess.Popen(tied(*self._command))  # noqa: S603 - our own arguments
 
     @property
     def pid(self) -> int:
