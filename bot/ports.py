@@ -1,14 +1,14 @@
 """What the core asks of the outside: small protocols, each written from its user's need.
 
-Stores, clients and adapters implement them; steps, the worker and delivery know nothing else of the world.
-All methods are coroutines unless they only compute. Any of them may raise the errors of `bot.errors` named in
-its docstring and no others; cancelling one loses nothing that was stored.
+Stores, clients and adapters implement them; steps, the worker and delivery know nothing else of the world. Methods are
+coroutines unless they only compute, and raise the errors of `bot.errors` that their docstrings name; cancelling one
+loses nothing that was stored.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, Protocol
@@ -19,16 +19,15 @@ from bot.turn import Exchange, InLine, Outcome, Passage
 # --- receiving --------------------------------------------------------------------------------------------
 
 Accepted = Literal["stored", "duplicate", "refused", "counted", "unaddressed"]
-"""`stored`: it waits in its mailbox. `duplicate`: seen before. `refused`: the mailbox is full; it waits as a
-refusal that will be spoken. `counted`: full, and the refusal waits already. `unaddressed`: a `follow` in a
-thread that is not ours."""
+"""`stored`: it waits in its mailbox. `duplicate`: seen before. `refused`: the mailbox is full; a refusal waits to be
+spoken. `counted`: full, and the refusal waits already. `unaddressed`: a `follow` in a thread that is not ours."""
 
 
 class Gate(Protocol):
     """Where receivers hand messages in."""
 
-    async def put(self, incoming: Incoming) -> Accepted:
-        """Store a message once. When this returns, the platform may be told that we have it.
+    async def put(self, incoming: Incoming, *, placed: Callable[[], None] | None = None) -> Accepted:
+        """Store a message once; returns when the platform may be told, and calls `placed` when the next one may follow.
 
         Raises:
             StoreUnavailable: nothing is certain; do not acknowledge, the platform will bring it again.
@@ -311,8 +310,7 @@ class Messenger(Protocol):
         """Our own message of that key, if the platform lets us look; None if it does not or there is none.
 
         Raises:
-            SendLimited: we may look later.
-            SendFailed: we could not look, which says nothing of the message.
+            SendLimited, SendFailed: we could not look, which says nothing of the message.
         """
 
     async def typing(self, to: ReplyTo) -> None:

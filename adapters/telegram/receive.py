@@ -40,6 +40,10 @@ CONFLICT_MEMORY = timedelta(seconds=60)
 the longest backoff of another poller. A single conflict is none: Telegram may still hold a poll that we gave up, and
 a process that was suspended finds that its successor has polled."""
 
+FAR = 1000
+"""Ids of updates count on by one. They begin elsewhere after a week without updates, and on another Bot API server, but
+not in the midst of what waits, which is a day old at most."""
+
 T = TypeVar("T")
 
 
@@ -83,6 +87,7 @@ class TelegramReceiver:
         self._conflict_memory_s = conflict_memory.total_seconds()
         self._commands = commands or {}
         self._offset: int | None = None
+        self._doubted: int | None = None
         self._failures = 0
         self._probing = True
         self._problem: str | None = "has not reached Telegram yet"
@@ -102,6 +107,8 @@ class TelegramReceiver:
 
         Stops at once while it waits for Telegram; what is being stored is stored first. Cancelling loses nothing.
         """
+        # Another process may have received since we did.
+        self._offset = None
         me: Me | None = None
         while me is None and not stop.is_set():
             me = await self._attempt(lambda: unless_stopped(self._introduce(), stop), stop)
@@ -138,7 +145,7 @@ class TelegramReceiver:
         updates = await unless_stopped(self._poll(), stop)
         if updates is None:
             return
-        await self._store(updates, me)
+        await self._store(self._believed(updates), me)
         self._works()
 
     async def _poll(self) -> list[object]:
@@ -157,6 +164,29 @@ class TelegramReceiver:
             raise NetworkError("getUpdates brought no list")
         self._heard = time.monotonic()
         return answer
+
+    def _believed(self, updates: list[object]) -> list[object]:
+        """The updates before the first whose id is far from the last one's; the next poll brings the others again.
+
+        A false id would move the offset, and Telegram forgets whatever lies before that. The same id once more is true.
+
+        Raises:
+            TelegramError: the first of them is in doubt.
+        """
+        numbers = [(place, number) for place, one in enumerate(updates) if (number := _update_id(one)) is not None]
+        # At first nothing is known: most of them are true.
+        last = sorted(number for _, number in numbers)[len(numbers) // 2] if numbers else 0
+        last = self._offset if self._offset is not None else last
+        doubted, self._doubted = self._doubted, None
+        for place, number in numbers:
+            if abs(number - last) > FAR and number != doubted:
+                log.warning("telegram: ids of updates leap from %d to %d; asking again", last, number)
+                self._doubted = number
+                if place == numbers[0][0]:
+                    raise TelegramError("ids of updates leap")
+                return updates[:place]
+            last = number
+        return updates
 
     async def _store(self, updates: list[object], me: Me) -> None:
         """Store a batch, each conversation's messages in their order, all side by side; then move the offset.
@@ -182,15 +212,29 @@ class TelegramReceiver:
             raise NetworkError("no update has an id")
 
     async def _store_lane(self, lane: list[tuple[int, Incoming]]) -> int | None:
-        """Store one conversation's messages in order; the id of the first that was not stored, or None."""
-        for number, incoming in lane:
-            try:
-                accepted = await self._gate.put(incoming)
-            except StoreUnavailable:
-                self._meter.received("telegram", "unstored")
-                return number
-            self._meter.received("telegram", accepted)
-        return None
+        """Store one conversation's messages, each behind the one before; the id of the first not stored, or None."""
+        puts: list[tuple[int, asyncio.Task[bool]]] = []
+        async with asyncio.TaskGroup() as group:
+            for number, incoming in lane:
+                placed = asyncio.Event()
+                put = group.create_task(self._put(incoming, placed), name="telegram - put")
+                puts.append((number, put))
+                await placed.wait()
+                if put.done() and not put.result():
+                    break
+        return next((number for number, put in puts if not put.result()), None)
+
+    async def _put(self, incoming: Incoming, placed: asyncio.Event) -> bool:
+        """Store a message; `placed` is set as soon as the next one may follow, or at the end."""
+        try:
+            accepted = await self._gate.put(incoming, placed=placed.set)
+        except StoreUnavailable:
+            self._meter.received("telegram", "unstored")
+            return False
+        finally:
+            placed.set()
+        self._meter.received("telegram", accepted)
+        return True
 
     def _read(self, update: object, me: Me) -> Incoming | None:
         """The message in an update; None if it is none for us."""
