@@ -101,9 +101,6 @@ class Deliver:
         """Send what of a reply is not out yet.
 
         Cancelling in the middle of a send leaves it unknown whether the person has that part.
-
-        Raises:
-            StoreUnavailable: once the ledger has the reply; the turn is given back and goes on from there.
         """
         try:
             return await self._send_parts(lease, delivery)

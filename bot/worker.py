@@ -110,7 +110,7 @@ class Worker:
         self._drain = drain
         self._leases: dict[str, Lease] = {}
         self._turns: set[asyncio.Task[None]] = set()
-        self._deciding: set[asyncio.Task[object]] = set()
+        self._deciding: dict[asyncio.Task[object], Lease] = {}
         self._suspects = Suspects()
         self._watch = Watch(inbox=inbox, company=company, voice_of=self._voice_of, lease=lease)
 
@@ -290,11 +290,11 @@ class Worker:
         """What the person is told; while this is found out, a stop may cancel the turn without harm."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - turns are tasks
-        self._deciding.add(task)
+        self._deciding[task] = lease
         try:
             return await self._decide(lease)
         finally:
-            self._deciding.discard(task)
+            del self._deciding[task]
 
     async def _decide(self, lease: Lease) -> Delivery | None:
         """What the person is told; None if the turn ended without a word or comes back later."""
@@ -390,6 +390,9 @@ class Worker:
                 await renew(self._inbox, list(self._leases.values()))
             except StoreUnavailable as error:
                 log.warning("leases were not renewed: %s", error)
+            for task, lease in self._deciding.items():
+                if lease.lost:
+                    task.cancel()  # another finds out the answer, and one call of the model is enough
 
 
 def turn_id(message: MessageId) -> str:

@@ -568,6 +568,32 @@ async def test_a_process_that_was_held_up_does_not_take_its_own_turns_over(
     assert len(stage.heard) == 8
 
 
+async def test_a_turn_that_another_has_taken_over_is_not_worked_on_any_more(desk: Cast, redis: Redis) -> None:
+    """Its call of the model would be paid for in vain."""
+    on_the_real_clock(desk, redis)
+    begun, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def takes_for_ever(_turn: Turn) -> Turn:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+        raise AssertionError
+
+    desk.answer = takes_for_ever
+    await desk.inbox.put(incoming(1))
+
+    async with desk.working() as stop:
+        await begun.wait()
+        await redis.hset(f"{INBOX}:turn:{conversation().id}", "token", "another")
+        await cancelled.wait()
+        holder = await redis.hget(f"{INBOX}:turn:{conversation().id}", "token")
+        stop.set()
+
+    assert holder == b"another"
+
+
 async def test_a_worker_that_was_held_up_tells_the_next_one_what_it_has_sent(
     desk: Cast, stage: Stage, scripts: FlakyScripts
 ) -> None:
