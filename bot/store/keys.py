@@ -102,7 +102,8 @@ def outbound(platform: str, workspace: str) -> str:
 
     `:bot`, `:chat:<channel>`, `:group:<channel>` STRING, Unix ms at which the bucket is full; TTL until then.
     `:place:<asker>` STRING `<line>:<Unix ms>`, whose turn in that line comes then; TTL a minute longer.
-    `:closed:<channel>` STRING, Unix ms at which the platform's pause is over; TTL until then.
+    `:closed:<channel>`, `:closed:bot` STRING, Unix ms at which the platform's pause is over; TTL until then.
+    `:told` ZSET channels that are closed, by that moment; TTL until the last one.
     """
     return f"{PREFIX}:{{out:{platform}:{workspace}}}"
 

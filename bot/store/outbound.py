@@ -59,7 +59,9 @@ class RedisOutbound:
         return not await self._take(conversation, group, "", "")
 
     async def close(self, conversation: Conversation, retry_after: timedelta, *, channel: str = "") -> None:
-        """Close a chat for everyone until the platform's pause is over. One round trip.
+        """Close a chat for everyone until the platform's pause is over, or the bot if that is what it means.
+
+        One round trip; see `close.lua`.
 
         Raises:
             StoreUnavailable: others may run into the same pause.
@@ -78,12 +80,12 @@ class RedisOutbound:
         arguments: list[str | int] = [self._scripts.now, asker]
         if person:
             arguments += _line(person, [(f"chat:{person}", buckets.chat)])
-        arguments += _line(conversation.channel, here) + _line("", [("bot", buckets.bot)])
+        arguments += _line(conversation.channel, here) + _line("bot", [("bot", buckets.bot)])
         prefix = keys.outbound(conversation.platform, conversation.workspace)
         return timedelta(milliseconds=cast("int", await self._scripts.run("take", [prefix], *arguments)))
 
 
-def _line(channel: str, buckets: Iterable[tuple[str, Bucket | None]]) -> list[str | int]:
-    """A line as the script takes it: the channel whose pause counts, and the buckets that there are."""
+def _line(whose: str, buckets: Iterable[tuple[str, Bucket | None]]) -> list[str | int]:
+    """A line as the script takes it: whose pause counts, a channel's or the bot's, and the buckets that there are."""
     known = [(name, bucket.burst, bucket.ms_per_token) for name, bucket in buckets if bucket is not None]
-    return [channel, len(known), *(argument for bucket in known for argument in bucket)]
+    return [whose, len(known), *(argument for bucket in known for argument in bucket)]

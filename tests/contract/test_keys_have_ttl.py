@@ -25,7 +25,7 @@ async def test_every_key_has_a_ttl_or_is_listed(redis: Redis) -> None:
     assert names == {
         *("due", "mail", "body", "turn", "clock", "claim", "seen", "history", "thread", "of", "mark", "dead", "deadof"),
         "watched",
-        *("refused", "tokens", "answer", "asked", "lead", "bot", "chat", "group", "closed", "keys"),
+        *("refused", "tokens", "answer", "asked", "lead", "bot", "chat", "group", "closed", "told", "keys"),
         *("documents", "epoch", "serving", "p", "checked"),
     }
 

@@ -3,7 +3,7 @@
 -- KEYS[1]  prefix of the bot's budgets, all in its slot
 -- ARGV[1]  now, Unix ms; '' in production
 -- ARGV[2]  who asks: its place is kept until it comes; '' for what may be left out: taken now or not at all
--- ARGV[3…] lines to stand in, one after the other; each is: channel whose pause counts, or ''; how many buckets;
+-- ARGV[3…] lines to stand in, one after the other; each is: whose pause counts, a channel's or `bot`; how many buckets;
 --          name, burst, ms per token of each
 -- Returns  0 if taken, else ms until it could be
 --
@@ -11,10 +11,10 @@
 -- will be full, because whole milliseconds are exact where fractions of a token are not; TTL: until then. A send that
 -- must wait has its token at once, of a moment to come: so who asked first goes first, and nobody comes back in vain.
 -- The lines come one after the other (a chat's, then the bot's), or who waits for one chat would hold up all others. A
--- chat that the platform closed (429) waits it out, and all line up anew for the moment it opens. What may be left out
--- goes only while more than half of each burst is there. Atomic, because all workers draw on the same buckets and a
--- send is under several. Twice takes twice, and so does a place that nobody comes back for: a send too few, never too
--- many. TTL of a place: a minute from its moment. O(buckets).
+-- chat that the platform closed (429) waits it out, and all line up anew for the moment it opens; so do all chats if it
+-- closed the bot. What may be left out goes only while more than half of each burst is there. Atomic, because all workers
+-- draw on the same buckets and a send is under several. Twice takes twice, and so does a place that nobody comes back
+-- for: a send too few, never too many. TTL of a place: a minute from its moment. O(buckets).
 
 local prefix, now, asker, listed = KEYS[1], clock(ARGV[1]), ARGV[2], { unpack(ARGV, 3) }
 local place = prefix .. ':place:' .. asker
@@ -24,10 +24,7 @@ local KEPT_MS = 60000
 local lines = {}
 local i = 1
 while i <= #listed do
-  local line = { from = now, buckets = {} }
-  if listed[i] ~= '' then
-    line.from = now + pause_left(prefix .. ':closed:' .. listed[i], now)
-  end
+  local line = { from = now + pause_left(prefix .. ':closed:' .. listed[i], now), buckets = {} }
   local last = i + 1 + 3 * tonumber(listed[i + 1])
   for j = i + 2, last, 3 do
     local key, ms = prefix .. ':' .. listed[j], tonumber(listed[j + 2])
