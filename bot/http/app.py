@@ -19,9 +19,8 @@ from starlette.routing import BaseRoute, Route
 
 from bot.errors import StoreUnavailable
 from bot.http.metrics import CONTENT_TYPE
+from bot.request_body import MOST_BYTES
 
-MAX_BODY_BYTES = 1_000_000
-"""Slack's largest event is far below it; nothing here takes files."""
 READY_DEADLINE = timedelta(seconds=3)
 """Shorter than a load balancer's usual 5 s, so that it reads a reason and not a timeout."""
 NO_STORE = {"cache-control": "no-store"}
@@ -55,7 +54,7 @@ def build(*, ready: Readiness, takes: Readiness, metrics: MetricsPage, routes: S
     app = Starlette(
         routes=[*own, *routes],
         exception_handlers={HTTPException: _refusal, Exception: _failure},
-        max_body_size=MAX_BODY_BYTES,
+        max_body_size=MOST_BYTES,
     )
     # A redirect would repeat the Host header to whoever sent it; a path with a stray slash is simply unknown.
     app.router.redirect_slashes = False

@@ -19,9 +19,10 @@ from starlette.routing import Route
 
 from bot.errors import StartError, StoreUnavailable
 from bot.health import intake, readiness
-from bot.http.app import MAX_BODY_BYTES, build
+from bot.http.app import build
 from bot.http.metrics import PrometheusMeter
 from bot.http.server import serve
+from bot.request_body import MOST_BYTES
 from bot.store.client import connect
 from bot.store.cluster import Client
 from bot.store.scripts import Scripts
@@ -204,14 +205,14 @@ async def test_error_shows_nothing_of_the_inside(client: AsyncClient) -> None:
 
 async def test_body_at_the_limit(client: AsyncClient) -> None:
     """A body of exactly the limit is read."""
-    response = await client.post("/read", content=b"x" * MAX_BODY_BYTES)
+    response = await client.post("/read", content=b"x" * MOST_BYTES)
 
-    assert response.json() == {"bytes": MAX_BODY_BYTES}
+    assert response.json() == {"bytes": MOST_BYTES}
 
 
 async def test_body_over_the_limit(client: AsyncClient) -> None:
     """One byte more is refused."""
-    response = await client.post("/read", content=b"x" * (MAX_BODY_BYTES + 1))
+    response = await client.post("/read", content=b"x" * (MOST_BYTES + 1))
 
     assert response.status_code == 413
 
@@ -220,7 +221,7 @@ async def test_body_over_the_limit_in_chunks(client: AsyncClient) -> None:
     """A body that does not say its length is counted as it comes."""
 
     async def chunks() -> AsyncIterator[bytes]:
-        for _ in range(MAX_BODY_BYTES // 10_000 + 1):
+        for _ in range(MOST_BYTES // 10_000 + 1):
             yield b"x" * 10_000
 
     response = await client.post("/read", content=chunks())
