@@ -100,6 +100,7 @@ async def opened_house(*settings: dict[str, str]) -> AsyncIterator[House]:
     """A bot on both platforms, with the page and a model, without limits; it must end in order."""
     async with opened_world() as world:
         world.model.reply(echo)
+        world.slack.sockets.ack_timeout_s = 60  # what comes twice would be counted twice
         plain = {"FRONTDESK_KNOWLEDGE__PATHS": "[]"}
         bot = world.bot(world.platforms(), world.with_model(), world.unlimited(), LOG, plain, *settings)
         await bot.start()
