@@ -10,10 +10,9 @@
 -- ARGV[6…] most messages, window in ms, most messages, window in ms, …
 -- Returns  { 1, 0, 0 } if accepted, else { 0, ms until one would be accepted, 1 if the person is to be told }
 --
--- Exact: never more than N accepted in any window of its length, because the time that counts never runs back: it is
--- the later of the arrival and the newest accepted one, but never ahead of the clock, should that be set back. A window is open at its old end: an entry exactly one window
--- old is outside. The same id gets the same decision. Refusals cost nothing. Atomic, because counting and adding must
--- not be parted. O(log N) for each window.
+-- Exact: never more than N accepted in any window of its length, because the time that counts never runs back. A
+-- window is open at its old end: an entry exactly one window old is outside. The same id gets the same decision.
+-- Refusals cost nothing. Atomic, because counting and adding must not be parted. O(log N) for each window.
 
 local accepted, refused, id, arrived = KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2])
 local most_refused, keep_ms, now = tonumber(ARGV[3]), tonumber(ARGV[4]), clock(ARGV[5])
@@ -26,9 +25,7 @@ if decided then
   return decided
 end
 
-pull_back(accepted, now)
-local newest = redis.call('ZRANGE', accepted, -1, -1, 'WITHSCORES')
-local at = math.max(math.min(arrived, now), tonumber(newest[2] or '0'))
+local at = moment_of(accepted, arrived, now)
 local free_at = 0
 for i = 6, #ARGV, 2 do
   local most, window_ms = tonumber(ARGV[i]), tonumber(ARGV[i + 1])

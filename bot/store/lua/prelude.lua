@@ -14,6 +14,18 @@ local function arrival(body)
   return tonumber(string.match(body, '^(%d+):') or 1)
 end
 
+-- The set in which a message was marked as seen, nil if in none. The bucket of the hour before is read too: an event
+-- without a date of its own is dated at its arrival, and its redelivery may fall into the next hour.
+local function seen_in(prefix, hour, id)
+  for _, of in ipairs({ tonumber(hour), tonumber(hour) - 1 }) do
+    local seen = string.format('%s:seen:%d', prefix, of)
+    if redis.call('SISMEMBER', seen, id) == 1 then
+      return seen
+    end
+  end
+  return nil
+end
+
 -- In `due`, who waits in line for a place at the model stands behind this, by the arrival of the message, Unix ms.
 local IN_LINE = 100000000000000
 
@@ -62,11 +74,15 @@ local function follow_clock(prefix, now)
   note_clock(prefix, now)
 end
 
--- Entries that lie ahead of the clock were written before it was set back: they count as of now.
-local function pull_back(entries, now)
+-- The moment at which a message counts beside the entries of a window: its arrival, but never before the newest entry,
+-- so that this time does not run back, and never ahead of the clock. Entries ahead of it were written before it was set
+-- back: they count as of now.
+local function moment_of(entries, arrived, now)
   for _, ahead in ipairs(redis.call('ZRANGE', entries, '(' .. now, '+inf', 'BYSCORE')) do
     redis.call('ZADD', entries, now, ahead)
   end
+  local newest = redis.call('ZRANGE', entries, -1, -1, 'WITHSCORES')
+  return math.max(math.min(arrived, now), tonumber(newest[2] or '0'))
 end
 
 -- How long a pause still is, ms: kept as '<end>:<length>', since one that ends later than it lasts was written before the

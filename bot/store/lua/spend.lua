@@ -27,9 +27,7 @@ if decided then
   return decided
 end
 
-pull_back(asked, now)
-local newest = redis.call('ZRANGE', asked, -1, -1, 'WITHSCORES')
-local at = math.max(math.min(arrived, now), tonumber(newest[2] or '0'))
+local at = moment_of(asked, arrived, now)
 local free_at = 0
 for i = 7, #ARGV, 2 do
   local most, window_ms = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
