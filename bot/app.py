@@ -294,7 +294,7 @@ class ClosingGate:
         self._gate = gate
         self._stop = stop
 
-    async def put(self, incoming: Incoming) -> Accepted:
+    async def put(self, incoming: Incoming, *, placed: Callable[[], None] | None = None) -> Accepted:
         """Store a message once.
 
         Raises:
@@ -302,7 +302,7 @@ class ClosingGate:
         """
         if self._stop.is_set():
             raise StoreUnavailable("stopping: no more messages are taken")
-        return await self._gate.put(incoming)
+        return await self._gate.put(incoming, placed=placed)
 
 
 async def build_worker(

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -175,8 +175,8 @@ class Intake:
     async def _put(self, incoming: Incoming) -> int:
         try:
             # The wait for those before it counts: behind a Redis that hangs the line must not grow.
-            async with asyncio.timeout(_PUT_S), self._order.of(incoming.conversation.id):
-                accepted = await self._gate.put(incoming)
+            async with asyncio.timeout(_PUT_S), self._order.of(incoming.conversation.id) as leave:
+                accepted = await self._gate.put(incoming, placed=leave)
         except (StoreUnavailable, TimeoutError) as error:
             self._meter.received("slack", "unstored")
             _log.warning("slack: %s was not stored and not acknowledged: %s", incoming.id, _away(error))
@@ -228,18 +228,20 @@ def _request(body: object) -> AsyncBoltRequest | None:
 
 
 class _Order:
-    """One lock per conversation while somebody holds or awaits it; first come, first served."""
+    """One lock per conversation while somebody holds or awaits it; first come, first served. It may be left early."""
 
     def __init__(self) -> None:
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
 
     @asynccontextmanager
-    async def of(self, conversation: str) -> AsyncIterator[None]:
+    async def of(self, conversation: str) -> AsyncIterator[Callable[[], None]]:
         lock, users = self._locks.get(conversation, (asyncio.Lock(), 0))
         self._locks[conversation] = (lock, users + 1)
         try:
-            async with lock:
-                yield
+            await lock.acquire()
+            with ExitStack() as held:
+                held.callback(lock.release)
+                yield held.close
         finally:
             lock, users = self._locks.pop(conversation)
             if users > 1:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, timedelta
 from itertools import chain
 from typing import Literal, cast
@@ -20,6 +20,7 @@ from bot.message import Incoming, SentId
 from bot.ports import Accepted, Claimed, Delivery
 from bot.store import keys
 from bot.store.claiming import Claiming
+from bot.store.lasting import Lasting
 from bot.store.ledger import claimed_from, delivery_to_json
 from bot.store.partitions import of_those_that_answer
 from bot.store.scripts import Argument, Scripts, milliseconds
@@ -64,34 +65,32 @@ class RedisInbox:
         shown_ttl: timedelta,
     ) -> None:
         self._scripts = scripts
-        self._partitions = partitions
-        self._lane = lane
+        self._partitions, self._lane = partitions, lane
         self._lease_ms = milliseconds(lease)
         self._max_waiting = max_waiting
-        self._max_turns = max_turns
-        self._max_tokens = max_tokens
+        self._max_turns, self._max_tokens = max_turns, max_tokens
         self._history_ms = milliseconds(history_ttl)
         self._shown_ms = milliseconds(shown_ttl)
         self._claiming = Claiming(scripts, lease=lease, max_turns=max_turns, history_ttl=history_ttl)
-        self._turn_of_partition = 0
-        self._turn_of_untold = 0
+        self._lasting = Lasting(scripts)
+        self._turn_of_partition = self._turn_of_untold = 0
         self._idle: timedelta | None = None
         self._in_line_ms: dict[int, int] = {}
 
-    async def put(self, incoming: Incoming) -> Accepted:
-        """Store a message once, cut to `MOST_CHARS`; see `put.lua`. One round trip.
+    async def put(self, incoming: Incoming, *, placed: Callable[[], None] | None = None) -> Accepted:
+        """Store a message once, cut to `MOST_CHARS`; see `put.lua`. One round trip, and then one with others to last.
 
         Raises:
             StoreUnavailable: nothing is certain; the platform must not be told that we have it.
         """
-        conversation = incoming.conversation
-        answer = await self._scripts.run_lasting(
+        conversation, hour = incoming.conversation, int(incoming.sent_at.astimezone(UTC).timestamp()) // 3600
+        answer = await self._scripts.run(
             "put",
             [self._prefix(incoming)],
             conversation.id,
             incoming.id,
             incoming.cut_to(MOST_CHARS).to_json(),
-            int(incoming.sent_at.astimezone(UTC).timestamp()) // 3600,
+            hour,
             incoming.addressing,
             self._max_waiting,
             keys.SEEN_MS,
@@ -102,6 +101,10 @@ class RedisInbox:
             keys.doorbell(),
             self._scripts.now,
         )
+        if placed is not None:
+            placed()
+        if answer != b"unaddressed":
+            await self._lasting.wait(self._prefix(incoming), hour, incoming.id)
         return cast("Accepted", cast("bytes", answer).decode())
 
     async def claim(self, token: str, *, has_place: bool = False, spared_from: int | None = None) -> Claimed | None:

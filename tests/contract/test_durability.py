@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -18,10 +19,11 @@ from redis.asyncio import Redis
 from bot.errors import StartError, StoreUnavailable
 from bot.message import SentId
 from bot.ports import Delivery
+from bot.store import keys
 from bot.store.inbox import RedisInbox
 from bot.store.probe import check_durability, probe
 from bot.store.scripts import Durability, Scripts
-from tests.contract.samples import claimed_by, inbox_on, incoming
+from tests.contract.samples import claimed_by, conversation, inbox_on, incoming
 from tests.servers.redis import redis_server
 
 pytestmark = pytest.mark.one_server
@@ -66,6 +68,11 @@ def lasting(client: Redis, durability: Durability) -> RedisInbox:
     return inbox_on(client, Scripts(client, durability=durability))
 
 
+def erase(admin: BlockingRedis) -> None:
+    """All that a server has, as if it had come back without it."""
+    admin.flushall()
+
+
 async def test_with_fsync_a_message_is_stored_when_it_is_on_disk() -> None:
     """Where nothing is written to disk nothing counts as stored, though it is in memory; a redelivery waits as well."""
     with server("--appendonly", "yes") as url:
@@ -85,6 +92,47 @@ async def test_with_fsync_a_message_is_stored_when_it_is_on_disk() -> None:
     assert (stored, again, settled) == ("stored", "duplicate", "settled")
 
 
+async def put(inbox: RedisInbox, number: int, placed: asyncio.Event) -> str:
+    """Store a message; the event is set when the next one may follow, or at the end."""
+    try:
+        return await inbox.put(incoming(number), placed=placed.set)
+    finally:
+        placed.set()
+
+
+async def test_messages_of_one_conversation_wait_for_the_disk_together() -> None:
+    """Each is put when the one before it has its place: they lie in order, and few waits make them all durable."""
+    with server("--appendonly", "yes", "--appendfsync", "everysec") as url:
+        client = Redis.from_url(url, protocol=3)
+        inbox, puts = lasting(client, "fsync"), []
+        for number in range(30):
+            placed = asyncio.Event()
+            puts.append(asyncio.create_task(put(inbox, number, placed)))
+            await placed.wait()
+        stored = await asyncio.gather(*puts)
+        waits = (await client.info("commandstats"))["cmdstat_waitaof"]["calls"]
+        order = await client.lrange(f"{keys.inbox(0)}:mail:{incoming(0).conversation.id}", 0, -1)
+        await client.aclose()
+
+    assert stored == ["stored"] * 30
+    assert order == [incoming(number).id.encode() for number in range(30)]
+    assert waits < 10
+
+
+async def test_what_is_lost_before_it_was_durable_is_not_acknowledged() -> None:
+    """The server has it no more: the next try stores it. Nothing is asked about a message that was not to be stored."""
+    with server("--appendonly", "yes", "--appendfsync", "always") as url, BlockingRedis.from_url(url) as admin:
+        client = Redis.from_url(url, protocol=3)
+        inbox = lasting(client, "fsync")
+        with pytest.raises(StoreUnavailable, match="gone with the server that had it"):
+            await inbox.put(incoming(1), placed=lambda: erase(admin))
+        again = await inbox.put(incoming(1))
+        unaddressed = await inbox.put(incoming(2, conversation(thread="t"), addressing="follow"))
+        await client.aclose()
+
+    assert (again, unaddressed) == ("stored", "unaddressed")
+
+
 async def test_with_replica_a_message_is_stored_when_a_second_server_has_it() -> None:
     """While the replica hangs nothing counts as stored, a redelivery neither; then the platform's next try succeeds."""
     with primary_and_replica() as (primary, replica):
@@ -96,7 +144,7 @@ async def test_with_replica_a_message_is_stored_when_a_second_server_has_it() ->
         os.kill(follower, signal.SIGSTOP)
         try:
             for _ in range(2):
-                with pytest.raises(StoreUnavailable, match="put: not replica within 2 s"):
+                with pytest.raises(StoreUnavailable, match="lasting: not replica within 2 s"):
                     await inbox.put(incoming(2))
         finally:
             os.kill(follower, signal.SIGCONT)

@@ -18,19 +18,14 @@
 --
 -- Atomic, because the seen mark without the message would lose it, the message without the mark would double it, and
 -- a conversation that is not in the indexes of its person and place could not be forgotten.
--- The bucket before is read too: an event without a date of its own is dated at its arrival, and its redelivery may
--- fall into the next hour. A second run finds the message seen. O(log n) in the conversations of the partition.
+-- A second run finds the message seen. O(log n) in the conversations of the partition.
 
 local prefix, conversation, id, record, hour, addressing = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local max_waiting, seen_ms, thread_ms = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local person, place, index_ms, doorbell = ARGV[9], ARGV[10], tonumber(ARGV[11]), ARGV[12]
 local now = clock(ARGV[13])
 
-local seen = prefix .. ':seen:' .. hour
-local seen_before = prefix .. ':seen:' .. string.format('%d', tonumber(hour) - 1)
-if redis.call('SISMEMBER', seen, id) == 1 or redis.call('SISMEMBER', seen_before, id) == 1 then
-  -- A write, so that whoever waits for disk or replica after it waits for the first put too.
-  redis.call('PEXPIRE', redis.call('SISMEMBER', seen, id) == 1 and seen or seen_before, seen_ms)
+if seen_in(prefix, hour, id) then
   return 'duplicate'
 end
 
@@ -47,6 +42,7 @@ for _, index in ipairs({ prefix .. ':of:u:' .. person, prefix .. ':of:p:' .. pla
   redis.call('PEXPIRE', index, index_ms)
 end
 
+local seen = prefix .. ':seen:' .. hour
 redis.call('SADD', seen, id)
 redis.call('PEXPIRE', seen, seen_ms)
 

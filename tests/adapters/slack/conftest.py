@@ -26,8 +26,9 @@ class MemoryGate:
         self.refusals = 0
         self.broken: Exception | None = None
         self.slow: asyncio.Event | None = None
+        self.disk: asyncio.Event | None = None
 
-    async def put(self, incoming: Incoming) -> Accepted:
+    async def put(self, incoming: Incoming, *, placed: Callable[[], None] | None = None) -> Accepted:
         """Store, or raise."""
         if self.slow is not None:
             await self.slow.wait()
@@ -39,6 +40,10 @@ class MemoryGate:
         if any(known.id == incoming.id for known in self.stored):
             return "duplicate"
         self.stored.append(incoming)
+        if placed is not None:
+            placed()
+        if self.disk is not None:
+            await self.disk.wait()
         return "stored"
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 import pytest
@@ -164,7 +165,7 @@ async def test_conversations_of_a_channel_do_not_wait_for_each_other(
     """While one person's message is being put, another's in the same channel is stored."""
     released, put = asyncio.Event(), gate.put
 
-    async def slow_for_one(incoming: Incoming) -> Accepted:
+    async def slow_for_one(incoming: Incoming, *, placed: Callable[[], None] | None = None) -> Accepted:
         if incoming.conversation.user == "U1":
             await released.wait()
         return await put(incoming)
@@ -179,6 +180,23 @@ async def test_conversations_of_a_channel_do_not_wait_for_each_other(
         assert gate.texts == ["quick"]
         released.set()
         await server.wait_until(lambda: len(gate.stored) == 2, "both stored")
+
+
+async def test_a_message_that_waits_for_the_disk_holds_up_no_other(
+    server: SlackServer, gate: MemoryGate, meter: CountingMeter, connected: Connected
+) -> None:
+    """Once its place is settled the next one of its conversation follows; nothing is acknowledged before it lasts."""
+    gate.disk = asyncio.Event()
+    async with connected:
+        for number in range(3):
+            server.say("D1", "U1", f"message {number}")
+        await server.wait_until(lambda: len(gate.stored) == 3, "all placed")
+        acknowledged = [*meter.seen]
+        gate.disk.set()
+        await server.wait_until(lambda: meter.seen == ["stored"] * 3, "all acknowledged")
+
+    assert acknowledged == []
+    assert gate.texts == [f"message {number}" for number in range(3)]
 
 
 # --- the connection -------------------------------------------------------------------------------------------------

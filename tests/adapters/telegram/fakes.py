@@ -35,18 +35,23 @@ class FakeGate:
         self.closed = False
         self.attempts = 0
         self.before_put: Callable[[Incoming], Awaitable[None]] | None = None
+        self.until_it_lasts: Callable[[Incoming], Awaitable[None]] | None = None
 
-    async def put(self, incoming: Incoming) -> Accepted:
+    async def put(self, incoming: Incoming, *, placed: Callable[[], None] | None = None) -> Accepted:
         """Store once."""
         self.attempts += 1
         if self.before_put is not None:
             await self.before_put(incoming)
         if self.closed or incoming.id in self.refused_ids:
             raise StoreUnavailable("closed")
-        if any(stored.id == incoming.id for stored in self.stored):
-            return "duplicate"
-        self.stored.append(incoming)
-        return "stored"
+        known = any(stored.id == incoming.id for stored in self.stored)
+        if not known:
+            self.stored.append(incoming)
+        if placed is not None:
+            placed()
+        if self.until_it_lasts is not None:
+            await self.until_it_lasts(incoming)
+        return "duplicate" if known else "stored"
 
     @property
     def texts(self) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 
 from adapters.telegram.connect import telegram_bot
 from adapters.telegram.receive import TelegramReceiver
+from bot.errors import StoreUnavailable
 from bot.message import Incoming
 from tests.adapters.telegram.fakes import ANN, GROUP, LI, FakeGate, FakeMeter, receiving
 from tests.servers.telegram import USERNAME, TelegramServer
@@ -77,6 +78,28 @@ async def test_the_offset_stops_before_the_first_unstored_message(server: Telegr
         await server.wait_confirmed()
 
     assert sorted(gate.texts) == ["ann 1", "ann 2", "li 1"]
+
+
+async def test_messages_that_wait_for_the_disk_wait_together(server: TelegramServer) -> None:
+    """Once the place of one is settled the next one follows; the offset stops before the first that does not last."""
+    gate, waiting, disk = FakeGate(), list[str](), asyncio.Event()
+
+    async def wait(incoming: Incoming) -> None:
+        waiting.append(incoming.text)
+        await disk.wait()
+        if incoming.text == "ann 1" and waiting.count("ann 1") == 1:
+            raise StoreUnavailable("not on disk")
+
+    gate.until_it_lasts = wait
+    ids = [server.say(f"ann {n}", user=ANN) for n in range(3)]
+    async with receiving(server, gate):
+        await server.wait_until(lambda: waiting == ["ann 0", "ann 1", "ann 2"], "all placed")
+        assert server.unconfirmed == ids
+        disk.set()
+        await server.wait_until(lambda: waiting[3:] == ["ann 1", "ann 2"], "the same from the first in doubt on")
+        await server.wait_confirmed()
+
+    assert gate.texts == ["ann 0", "ann 1", "ann 2"]
 
 
 @pytest.mark.parametrize("chat", [None, GROUP])

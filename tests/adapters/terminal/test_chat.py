@@ -235,7 +235,7 @@ async def test_refusals_that_are_only_counted() -> None:
     """A message that a full mailbox only counts gets no reply, so none is waited for."""
 
     class FullGate(FakeGate):
-        async def put(self, incoming: Incoming) -> Accepted:
+        async def put(self, incoming: Incoming, *, placed: Callable[[], None] | None = None) -> Accepted:
             await super().put(incoming)
             return "counted"
 

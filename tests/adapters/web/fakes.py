@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -68,7 +68,7 @@ class FakeGate:
         self.arrived = asyncio.Event()
         self._box = box
 
-    async def put(self, incoming: Incoming) -> Accepted:
+    async def put(self, incoming: Incoming, *, placed: Callable[[], None] | None = None) -> Accepted:
         """As the port says; raises while `failures` lasts."""
         if self.failures:
             self.failures -= 1

@@ -1,0 +1,93 @@
+"""Waiting until stored messages are on disk, or on a second server: many of them by one wait.
+
+Their order is settled when they are stored, so nobody needs to hold up the next message for it. A wait takes up to a
+second with `appendfsync everysec`, and a connection meanwhile; those that come while one is under way wait together
+with the next. This is the group commit of databases.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import cast
+
+from bot.errors import StoreUnavailable
+from bot.message import MessageId
+from bot.store import keys
+from bot.store.scripts import Scripts
+
+GATHERED_FOR = timedelta(milliseconds=250)
+"""So long a message waits for others at most, while a wait is under way: five connections are enough."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Messages that are waited for together.
+
+    Attributes:
+        marks: hour and id of each.
+        gone: ids of those that were lost; None if nothing is certain of any.
+        failure: why not.
+        over: it is known what became of them.
+    """
+
+    marks: list[str | int] = field(default_factory=list)
+    gone: frozenset[str] | None = None
+    failure: str = "lasting: ended"
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Lasting:
+    """Waits for messages, those of each partition by themselves.
+
+    Args:
+        scripts: on the server of the inbox, with what is to be waited for.
+    """
+
+    def __init__(self, scripts: Scripts) -> None:
+        self._scripts = scripts
+        self._open: dict[str, _Batch] = {}
+        self._under_way: defaultdict[str, set[asyncio.Task[None]]] = defaultdict(set)
+
+    async def wait(self, prefix: str, hour: int, message_id: MessageId) -> None:
+        """Return when a message that was stored is as durable as was asked for; see `lasting.lua`.
+
+        Args:
+            prefix: of its partition.
+            hour: of the platform's date, Unix hours, as it was stored with.
+            message_id: its id.
+
+        Raises:
+            StoreUnavailable: it is not, or the server that had it is gone, and the message with it.
+        """
+        if self._scripts.durability == "memory":
+            return
+        batch = self._open.get(prefix)
+        if batch is None:
+            batch, under_way = _Batch(), self._under_way[prefix]
+            self._open[prefix] = batch
+            task = asyncio.create_task(self._send(prefix, batch, {*under_way}), name="store - lasting")
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
+        batch.marks += hour, message_id
+        await batch.over.wait()
+        if batch.gone is None:
+            raise StoreUnavailable(batch.failure)
+        if message_id in batch.gone:
+            raise StoreUnavailable("lasting: gone with the server that had it")
+
+    async def _send(self, prefix: str, batch: _Batch, before: set[asyncio.Task[None]]) -> None:
+        """Let others join while earlier waits are under way, but not for long; then wait for all of them."""
+        try:
+            if before:
+                seconds = GATHERED_FOR.total_seconds()
+                await asyncio.wait(before, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            del self._open[prefix]
+            gone = await self._scripts.run_lasting("lasting", [prefix], keys.SEEN_MS, *batch.marks)
+            batch.gone = frozenset(message_id.decode() for message_id in cast("list[bytes]", gone))
+        except StoreUnavailable as error:
+            batch.failure = str(error)
+        finally:
+            batch.over.set()
