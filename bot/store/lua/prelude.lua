@@ -26,18 +26,6 @@ local function seen_in(prefix, hour, id)
   return nil
 end
 
--- The set in which a message was marked as seen, nil if in none. The bucket of the hour before is read too: an event
--- without a date of its own is dated at its arrival, and its redelivery may fall into the next hour.
-local function seen_in(prefix, hour, id)
-  for _, of in ipairs({ tonumber(hour), tonumber(hour) - 1 }) do
-    local seen = string.format('%s:seen:%d', prefix, of)
-    if redis.call('SISMEMBER', seen, id) == 1 then
-      return seen
-    end
-  end
-  return nil
-end
-
 -- In `due`, who waits in line for a place at the model stands behind this, by the arrival of the message, Unix ms.
 local IN_LINE = 100000000000000
 
