@@ -63,6 +63,8 @@ AUTH_ERRORS = frozenset(
 """Trying again at once cannot help: somebody must change the app or the token."""
 _RATE_LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 _DEFAULT_RETRY_AFTER_S = 5.0
+_LEAST_RETRY_AFTER_S = 1.0
+"""Asking again at once, for as long as we are told to wait for nothing, would be a flood."""
 _MOST_RETRY_AFTER_S = 3600.0
 _HTTP_LIMITED = 429
 _HTTP_UNAVAILABLE = 503
@@ -85,7 +87,8 @@ def retry_after(error: SlackApiError) -> timedelta | None:
         seconds = float(headers.get("Retry-After", _DEFAULT_RETRY_AFTER_S))
     except ValueError:
         seconds = _DEFAULT_RETRY_AFTER_S
-    return timedelta(seconds=min(max(seconds, 0.0), _MOST_RETRY_AFTER_S))
+    # In this order, what is no number is the least.
+    return timedelta(seconds=min(max(_LEAST_RETRY_AFTER_S, seconds), _MOST_RETRY_AFTER_S))
 
 
 def send_error(error: Exception) -> SendError:

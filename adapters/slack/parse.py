@@ -25,7 +25,7 @@ _TRIGGER = re.compile(r"[A-Za-z0-9.]{1,200}")
 _COMMAND = re.compile(r"[!/]([a-z][a-z0-9_-]{0,31})(?:\s+(.*))?", re.IGNORECASE | re.DOTALL)
 _BARE_COMMAND = re.compile(r"start|help|reset(?: channel)?|forget|source(?: \d{1,2})?")
 """Words that are a command when they are all that follows a mention: threads take no slash commands."""
-_MESSAGE_SUBTYPES = frozenset({"file_share", "thread_broadcast"})
+_MESSAGE_SUBTYPES = frozenset({"file_share", "me_message", "thread_broadcast"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

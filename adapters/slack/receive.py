@@ -26,6 +26,8 @@ from bot.ports import Gate, Meter
 from bot.request_body import BodyRefused, body_of
 
 CHECK = timedelta(minutes=1)
+_UNFIT = 3
+"""So many requests whose signature does not fit, and none since whose does, are an alarm: a wrong secret or clock."""
 _OLDEST_S = 300
 """Of a signature, for the library that verifies it."""
 
@@ -93,6 +95,7 @@ class SlackHttpReceiver:
         self._meter = meter
         self._verifier = SignatureVerifier(signing_secret)
         self._heard: float | None = None
+        self._unfit = 0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Ask who we are, and then whether that still holds, until `stop`: the messages come through `handle`."""
@@ -101,6 +104,8 @@ class SlackHttpReceiver:
 
     def not_ready(self) -> str | None:
         """Why messages cannot reach us now; None when they can."""
+        if self._unfit >= _UNFIT:
+            return "requests come whose signature does not fit SLACK_SIGNING_SECRET and this machine's clock"
         return self._intake.reason
 
     def silence(self) -> timedelta | None:
@@ -116,9 +121,11 @@ class SlackHttpReceiver:
             return Response(status_code=refused.status)
         if not self._is_signed(request, body):
             self._meter.received("slack", "unproven")
+            self._unfit += "x-slack-signature" in request.headers
             _log.warning("slack: a request without a valid signature was refused%s", _by_the_clock(request))
             return Response(status_code=401)
         self._heard = time.monotonic()
+        self._unfit = 0
         payload = _payload(body, request.headers.get("content-type", ""))
         # These two come before the app is installed anywhere, so they need no identity.
         if isinstance(payload, dict) and payload.get("type") == "url_verification":

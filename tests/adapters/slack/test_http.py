@@ -120,6 +120,23 @@ async def test_a_request_that_is_not_slacks_is_refused(
     assert "swordfish" not in caplog.text
 
 
+@pytest.mark.parametrize(("signing", "alarm"), [("wrong secret", True), ("stale", True), ("no signature", False)])
+async def test_a_signature_that_never_fits_is_an_alarm(
+    server: SlackServer, endpoint: SlackHttpReceiver, signing: Signing, alarm: bool
+) -> None:
+    """A wrong secret or clock would refuse everybody in silence; who has no signature at all is just somebody."""
+    [event] = server.workspace.message_events("D1", _message("hello"))
+    before = endpoint.not_ready()
+    for _ in range(3):
+        await server.post(event, signing=signing)
+    refused = endpoint.not_ready()
+    await server.post(event)
+
+    assert before is None
+    assert ("SLACK_SIGNING_SECRET" in str(refused)) == alarm
+    assert endpoint.not_ready() is None
+
+
 @pytest.mark.usefixtures("endpoint")
 async def test_the_url_is_verified(server: SlackServer) -> None:
     """Slack checks the address once when it is entered: the challenge comes back."""

@@ -132,6 +132,13 @@ def test_a_broadcast_from_a_thread_belongs_to_the_thread() -> None:
     assert (incoming.conversation.thread, incoming.addressing) == (ROOT, "follow")
 
 
+def test_what_is_said_in_the_third_person_is_a_message() -> None:
+    """`/me asks …` comes under a subtype of its own."""
+    incoming = _incoming("asks <@U0BOT> the way", subtype="me_message")
+
+    assert (incoming.text, incoming.addressing) == ("asks the way", "call")
+
+
 # --- who is no person -------------------------------------------------------------------------------------------------
 
 
@@ -147,7 +154,6 @@ def test_a_broadcast_from_a_thread_belongs_to_the_thread() -> None:
         {"subtype": "message_deleted", "user": None},
         {"subtype": "channel_join"},
         {"subtype": "channel_topic"},
-        {"subtype": "me_message"},
         {"subtype": ["file_share"]},
     ],
 )

@@ -103,6 +103,17 @@ async def test_a_rate_limit_says_how_long_to_wait(server: SlackServer, messenger
     assert len(server.calls("chat.postMessage")) == 1
 
 
+@pytest.mark.parametrize("told", [0, -1, "nan"])
+async def test_a_pause_of_nothing_is_a_second(server: SlackServer, messenger: SlackMessenger, told: object) -> None:
+    """Or we would look again and again at once, for as long as we are told so."""
+    server.fail("conversations.history", Fault(retry_after_s=told))  # type: ignore[arg-type]
+
+    with pytest.raises(SendLimited) as caught:
+        await messenger.find(DIRECT, "k1")
+
+    assert caught.value.retry_after == timedelta(seconds=1)
+
+
 @pytest.mark.parametrize("code", ["channel_not_found", "not_in_channel", "is_archived", "msg_too_long", "no_text"])
 async def test_a_refusal_is_final(server: SlackServer, messenger: SlackMessenger, code: str) -> None:
     """The message will never be taken."""
