@@ -2,8 +2,9 @@
 
 Each value on a Redis of its own, all of them on this machine and in every round, one after the other: `memory` and
 `fsync` with an append-only file that is synced every second, `fsync` with one that is synced at each write, `replica`
-with a second server. So many conversations at once put messages, each after its last was stored; then as many workers
-claim, write down the reply, and settle what is there. Figures are medians over the rounds; ratios to `memory` are
+with a second server. So many conversations at once put messages, each after its last was stored; then one conversation
+does, each when the one before has its place, as the platforms' messages come; then as many workers claim, write down
+the reply, and settle what is there. Figures are medians over the rounds; ratios to `memory` are
 formed within a round first. Loopback and one disk: a replica on another machine is a network's round trip further off.
 """
 
@@ -57,6 +58,7 @@ class Figures:
     puts_per_s: float
     p50_ms: float
     p99_ms: float
+    of_one_per_s: float
     turns_per_s: float
 
 
@@ -115,6 +117,24 @@ async def put_into(inbox: RedisInbox, run: int, who: int, number: int) -> bool:
     return True
 
 
+async def put_of_one(inbox: RedisInbox, seconds: float) -> float:
+    """How many messages of one conversation are stored a second, and durable in the end."""
+    where = Conversation(platform="telegram", workspace="1", channel="one", thread="", user="one")
+    began, number = time.perf_counter(), 0
+
+    async def put(name: str, placed: asyncio.Event) -> None:
+        await inbox.put(message(name, where), placed=placed.set)
+        placed.set()
+
+    async with asyncio.TaskGroup() as puts:
+        while time.perf_counter() - began < seconds:
+            placed = asyncio.Event()
+            puts.create_task(put(f"one-{number}", placed))
+            await placed.wait()
+            number += 1
+    return number / (time.perf_counter() - began)
+
+
 async def measure(url: str, way: Way, seconds: float, at_once: int) -> Figures:
     """One round of one way on an empty server."""
     client = connect(url, max_connections=at_once)
@@ -129,12 +149,13 @@ async def measure(url: str, way: Way, seconds: float, at_once: int) -> Figures:
         return await inbox.settle(claimed, None, SentId("1")) == "settled"
 
     puts_per_s, took_ms = await for_seconds(seconds, at_once, partial(put_into, inbox, 0))
+    of_one_per_s = await put_of_one(inbox, seconds)
     # So that the turns do not run out of messages.
     await for_seconds(seconds, at_once, partial(put_into, inbox_on(client, "memory"), 1))
     turns_per_s, _ = await for_seconds(seconds, at_once, turn)
     await client.aclose()
     cuts = statistics.quantiles(took_ms, n=100)
-    return Figures(puts_per_s, cuts[49], cuts[98], turns_per_s)
+    return Figures(puts_per_s, cuts[49], cuts[98], of_one_per_s, turns_per_s)
 
 
 async def one_round(urls: dict[str, str], seconds: float, at_once: int) -> dict[str, Figures]:
@@ -167,19 +188,21 @@ def servers(folder: Path) -> Iterator[dict[str, str]]:
 def table(rounds: list[dict[str, Figures]]) -> list[str]:
     """The rows, as Markdown."""
     lines = [
-        "| `inbox.durability` | puts/s | to `memory` | put p50, ms | p99, ms | claim to settle/s | to `memory` |",
-        "|---|---|---|---|---|---|---|",
+        "| `inbox.durability` | puts/s | to `memory` | p50, ms | p99, ms | of one/s | turns/s | to `memory` |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for way in WAYS:
         mine = [one[way.name] for one in rounds]
         puts = statistics.median(one.puts_per_s for one in mine)
         turns = statistics.median(one.turns_per_s for one in mine)
         put_ratio = statistics.median(one[way.name].puts_per_s / one["memory"].puts_per_s for one in rounds)
+        of_one = statistics.median(one.of_one_per_s for one in mine)
         turn_ratio = statistics.median(one[way.name].turns_per_s / one["memory"].turns_per_s for one in rounds)
         p50 = statistics.median(one.p50_ms for one in mine)
         p99 = statistics.median(one.p99_ms for one in mine)
         lines.append(
-            f"| {way.name} | {puts:,.0f} | {put_ratio:.2f} | {p50:.1f} | {p99:.1f} | {turns:,.0f} | {turn_ratio:.2f} |"
+            f"| {way.name} | {puts:,.0f} | {put_ratio:.2f} | {p50:.1f} | {p99:.1f} | {of_one:,.0f} | "
+            f"{turns:,.0f} | {turn_ratio:.2f} |"
         )
     return lines
 
