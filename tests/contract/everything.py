@@ -106,7 +106,8 @@ async def _use_budgets(scripts: Scripts) -> None:
     bucket = Bucket(rate=1, per=timedelta(minutes=1), burst=1)
     outbound = RedisOutbound(scripts, {"telegram": Buckets(bot=bucket, chat=bucket, group=bucket)})
     await outbound.take(HERE, group=True, asker="m1#0")
-    await outbound.close(HERE, timedelta(minutes=1))
+    for channel in "abc":
+        await outbound.close(HERE, timedelta(minutes=1), channel=channel)
 
 
 async def _use_documents(redis: Redis, scripts: Scripts) -> None:
