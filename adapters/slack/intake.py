@@ -78,8 +78,10 @@ class Intake:
                 answer = await unless_stopped(stop, self._client.auth_test())
             except CALL_ERRORS as error:
                 attempts += 1
-                wait_s, self.reason = explain(error, "SLACK_BOT_TOKEN", attempts)
-                _log.warning("%s; trying again in %.0f s", self.reason, wait_s)
+                wait_s, reason = explain(error, "SLACK_BOT_TOKEN", attempts)
+                # Said once while it stays the same.
+                _log.log(logging.WARNING if reason != self.reason else logging.DEBUG, "slack: %s", reason)
+                self.reason = reason
                 await pause(stop, wait_s)
                 continue
             if answer is None:
@@ -113,7 +115,7 @@ class Intake:
         _, reason = explain(error, "SLACK_BOT_TOKEN", 1)
         if reason != self.reason:
             self._meter.reconnected("slack", "refused")
-            _log.error("%s; no reply goes out", reason)
+            _log.error("slack: %s; no reply goes out", reason)
         self.reason = reason
 
     def _bolt(self, me: Me) -> AsyncApp:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from adapters.slack import intake
 from adapters.slack.receive import SlackHttpReceiver, SlackSocketReceiver
 from tests.adapters.slack.conftest import CountingMeter, MemoryGate, running
 from tests.servers.slack import Fault, SlackServer
@@ -44,6 +45,25 @@ async def test_a_token_revoked_later_is_one_alarm(
     assert [record.levelno for record in alarms] == [logging.ERROR]
     assert "taken again" in caplog.text
     assert meter.reconnects == ["refused"]
+
+
+async def test_a_start_with_a_refused_token_is_one_alarm(
+    server: SlackServer,
+    client: AsyncWebClient,
+    gate: MemoryGate,
+    meter: CountingMeter,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However often it is tried."""
+    monkeypatch.setattr(intake, "_REFUSED_WAIT_S", 0.01)
+    server.fail("auth.test", *[Fault(error="invalid_auth")] * 5)
+    receiver = SlackSocketReceiver(client, app_token=server.app_token, gate=gate, meter=meter)
+    async with running(receiver):
+        await server.wait_until(lambda: receiver.not_ready() is None, "ready")
+
+    alarms = [record.levelno for record in caplog.records if "SLACK_BOT_TOKEN" in record.getMessage()]
+    assert alarms.count(logging.WARNING) == 1
 
 
 async def test_trouble_that_says_nothing_of_the_token_is_no_alarm(
