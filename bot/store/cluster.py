@@ -12,8 +12,10 @@ as on a single Redis. Four things need more:
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import timedelta
 from typing import cast
 
 from redis._parsers.commands import CommandPolicies
@@ -36,6 +38,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 Client = Redis | RedisCluster
 """A client of one server (also behind Sentinels) or of a cluster: stores take either and need not know which."""
 
+PONG = timedelta(seconds=5)
+"""Whoever does not answer a PING so long hangs."""
 Word = str | bytes | int | float
 _ELSEWHERE = (
     AskError,
@@ -126,14 +130,20 @@ async def subscriber(client: Client) -> PubSub:
     """For pub/sub; to be used in an `async with`. In a cluster at any server that answers: all of them hear all.
 
     Raises:
-        RedisError, RedisClusterException: that one does not answer; the next time it is another one.
+        RedisError, RedisClusterException, TimeoutError: that one does not answer; the next time it is another one.
     """
     if not isinstance(client, RedisCluster):
         return client.pubsub()
-    await client.initialize()
-    node = client.get_random_node()
-    # Of a subscription that fails the library learns nothing; by this it learns to read anew who is there.
-    await client.ping(target_nodes=node)
+    try:
+        # A client that may wait for long would do so here too.
+        async with asyncio.timeout(PONG.total_seconds()):
+            await client.initialize()
+            node = client.get_random_node()
+            # Of a subscription that fails the library learns nothing; by this it learns to read anew who is there.
+            await client.ping(target_nodes=node)
+    except TimeoutError:
+        cast("Cluster", client).read_anew()
+        raise
     return client.pubsub(node=node)
 
 

@@ -13,10 +13,10 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from bot.store.client import translated
+from bot.store.cluster import PONG
 
 LISTEN = timedelta(seconds=30)
 """Longest silence that is taken for one; the blocking client's timeout must be longer."""
-PONG = timedelta(seconds=5)
 
 
 async def next_message(pubsub: PubSub, act: str) -> dict[str, object] | None:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from redis.asyncio import RedisCluster as RedisCluster_
 from redis.asyncio.cluster import ClusterNode
 
 from bot.errors import StartError, StoreUnavailable
 from bot.http.app import READY_DEADLINE
 from bot.lease import Lease, renew
 from bot.ports import Claimed
-from bot.store import keys, scripts
+from bot.store import claiming, keys, scripts
+from bot.store import cluster as cluster_client
 from bot.store.client import connect, connect_blocking, failures
 from bot.store.cluster import Client
 from bot.store.doorbell import RedisDoorbell
@@ -27,7 +29,6 @@ from bot.store.probe import check_durability, probe
 from bot.store.scripts import Scripts
 from tests.contract.samples import LEASE, claimed_by, conversation, inbox_on, incoming
 from tests.servers.redis_cluster import RedisCluster, redis_cluster
-from tests.servers.redis_sentinel import RedisSentinel, redis_sentinel
 
 PARTITIONS = 12
 LONG_AGO = -1e9
@@ -41,13 +42,6 @@ def cluster() -> Iterator[RedisCluster]:
     """Three primaries and their replicas."""
     with tempfile.TemporaryDirectory(prefix="fd", dir="/tmp") as folder, redis_cluster(Path(folder)) as cluster:
         yield cluster
-
-
-@pytest.fixture(scope="module")
-def pair() -> Iterator[RedisSentinel]:
-    """A primary and its replica, watched by two Sentinels; after a failover it is not put right again."""
-    with tempfile.TemporaryDirectory(prefix="fd", dir="/tmp") as folder, redis_sentinel(Path(folder)) as pair:
-        yield pair
 
 
 @pytest.fixture
@@ -169,6 +163,45 @@ async def test_while_one_primary_is_away_the_others_go_on(cluster: RedisCluster,
     assert asked_in_vain < len(here) / 2
 
 
+async def test_a_server_that_was_away_is_asked_again_while_others_have_work(
+    cluster: RedisCluster, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its people do not wait until everybody else is done; what a lost claim was given is found by its token."""
+    monkeypatch.setattr(claiming, "PASSED_OVER", timedelta(seconds=0.5))
+    impatient = connect(cluster.url, answer_timeout=timedelta(seconds=1), retries=0)
+    inbox, ((port, lost), (_, other), *_) = inbox_of(impatient), (await asyncio.to_thread(users_of, cluster)).items()
+    # As many of the other's as it takes: there is always one that is due.
+    busy = (f"{other}{n}" for n in range(10_000) if prefix_of(f"{other}{n}") == prefix_of(other))
+    await inbox.put(incoming(0, conversation(lost)))
+    both, users, number = cluster.shard_of(port), list[str](), 0
+
+    async def serve(*, until: Callable[[], bool]) -> None:
+        nonlocal number
+        async with asyncio.timeout(SECONDS):
+            while not until():
+                number += 1
+                await until_stored(inbox, number, next(busy))
+                claimed = await claimed_by(inbox, f"t{number}")
+                users.append(claimed.incoming.conversation.user)
+                await inbox.settle(claimed, None)
+
+    for node in both:
+        node.halt()
+    try:
+        failures.clear()
+        await serve(until=lambda: failures.total() >= 2)
+        in_vain = [*users]
+    finally:
+        for node in both:
+            node.go_on()
+    await asyncio.to_thread(cluster.wait_whole)
+    await serve(until=lambda: lost in users)
+    await impatient.aclose()
+
+    assert lost not in in_vain
+    assert users.count(lost) == 1
+
+
 async def test_a_primary_that_hangs_hides_nothing_of_the_others(cluster: RedisCluster, client: Client) -> None:
     """Messages can still be stored and those that wait are counted, within the time that /readyz has."""
     inbox, users = inbox_of(client), await asyncio.to_thread(users_of, cluster)
@@ -261,6 +294,38 @@ async def test_rings_are_heard_whichever_server_goes(cluster: RedisCluster, clie
     assert rung == ["hello"] * 3
 
 
+async def test_a_server_that_hangs_keeps_no_listener_deaf(
+    cluster: RedisCluster, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Connections of listeners wait long by design; whom to listen at is found out sooner, and another one is asked."""
+    monkeypatch.setattr(cluster_client, "PONG", timedelta(milliseconds=200))
+    hanging, drawn = cluster.nodes[0], list[object]()
+    choose = RedisCluster_.get_random_node
+
+    def unlucky(of: RedisCluster_) -> ClusterNode:
+        node = next(node for node in of.get_nodes() if node.port == hanging.port) if not drawn else choose(of)
+        drawn.append(node.port)
+        return node
+
+    monkeypatch.setattr(RedisCluster_, "get_random_node", unlucky)
+    waiting = connect_blocking(cluster.url, block=LISTEN)
+    await waiting.ping(target_nodes=RedisCluster_.PRIMARIES)
+    doorbell = RedisDoorbell(waiting)
+    hanging.halt()
+    try:
+        task = asyncio.create_task(doorbell.run())
+        async with asyncio.timeout(LISTEN.total_seconds()):
+            await doorbell._rung.wait()  # noqa: SLF001 - which it does by itself when it hears
+    finally:
+        hanging.go_on()
+        task.cancel()
+        await asyncio.wait([task])
+        await waiting.aclose()
+
+    assert drawn[0] == hanging.port
+    assert len(drawn) > 1
+
+
 async def test_each_primary_is_looked_at(cluster: RedisCluster, client: Client) -> None:
     """One that evicts, or has no replica, is the one that is told."""
     facts = await probe(client, url=cluster.url)
@@ -276,79 +341,3 @@ async def test_each_primary_is_looked_at(cluster: RedisCluster, client: Client) 
 
     assert (facts.primaries, facts.replicas) == (3, 1)
     check_durability(facts, "replica", cluster.url)
-
-
-async def test_sentinels_that_refuse_us_are_not_taken_for_away(pair: RedisSentinel) -> None:
-    """A wrong or missing password of theirs, and a wrong name: each says what to do, and shows no secret."""
-    with ExitStack() as stack:
-        for one in pair.sentinels:
-            client = stack.enter_context(one.client())
-            client.execute_command("ACL", "SETUSER", "default", "resetpass", ">correct-horse")
-            # This connection stays in.
-            stack.callback(client.execute_command, "ACL", "SETUSER", "default", "nopass")
-        missing, wrong = await refusal(pair.url), await refusal(f"{pair.url}?sentinel_password=hunter2")
-        right = connect(f"{pair.url}?sentinel_password=correct-horse")
-        await right.ping()
-        await right.aclose()
-    unknown = await refusal(pair.url.replace("/frontdesk", "/elsewhere"))
-
-    for said in (missing, wrong):
-        assert "is behind Sentinels that do not let us in: give theirs in REDIS_URL by ?sentinel_username=" in said
-        assert "a Sentinel does not take our user or password" in said
-        assert "hunter2" not in said
-        assert "correct-horse" not in said
-    assert "/elsewhere is not known to its Sentinels, or away" in unknown
-
-
-async def refusal(url: str) -> str:
-    """How a start with this address ends, and what is said of a command while the bot runs."""
-    client = connect(url)
-    with pytest.raises(StartError) as caught:
-        await probe(client, url=url)
-    with pytest.raises(StoreUnavailable) as running:
-        await Scripts(client).run("check", ["fd:{p0}"], 1000)
-    await client.aclose()
-    return f"{caught.value} {running.value}"
-
-
-async def test_a_primary_that_would_go_on_alone_is_warned_about(
-    pair: RedisSentinel, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Cut off from Sentinels and replica it would take messages that are lost; not where it refuses by itself."""
-    client, primary = connect(pair.url), await asyncio.to_thread(lambda: pair.primary)
-    await probe(client, url=pair.url)
-    warned = caplog.text
-    caplog.clear()
-    primary.ask("CONFIG", "SET", "min-replicas-to-write", 1)
-    try:
-        await probe(client, url=pair.url)
-    finally:
-        primary.ask("CONFIG", "SET", "min-replicas-to-write", 0)
-        await client.aclose()
-
-    assert "set min-replicas-to-write 1 and min-replicas-max-lag 10" in warned
-    assert "min-replicas-to-write" not in caplog.text
-
-
-async def test_sentinels_lead_to_the_new_primary(pair: RedisSentinel) -> None:
-    """The primary hangs: the command is tried again at the one that the Sentinels have made since, and is done."""
-    client = connect(pair.url)
-    lasting, inbox = (inbox_on(client, Scripts(client, durability=how)) for how in ("replica", "memory"))
-    for number in range(10):
-        await lasting.put(incoming(number))
-    before = await asyncio.to_thread(lambda: pair.primary)
-    before.halt()
-    stored = await inbox.put(incoming(10))
-    before.go_on()
-    after = await asyncio.to_thread(lambda: pair.primary)
-    found = []
-    for number in range(11):
-        claimed = await claimed_by(inbox, f"t{number}")
-        found.append(claimed.incoming.id)
-        await inbox.settle(claimed, None)
-    facts = await probe(client, url=pair.url)
-    await client.aclose()
-
-    assert (stored, facts.primaries) == ("stored", 1)
-    assert found == [incoming(number).id for number in range(11)]
-    assert after is not before
