@@ -168,7 +168,7 @@ class TelegramReceiver:
     def _believed(self, updates: list[object]) -> list[object]:
         """The updates before the first whose id is far from the last one's; the next poll brings the others again.
 
-        A false id would move the offset, and Telegram forgets whatever lies before that. The same id once more is true.
+        A false id would move the offset, and Telegram forgets whatever lies before that. What is said twice is true.
 
         Raises:
             TelegramError: the first of them is in doubt.
@@ -179,7 +179,7 @@ class TelegramReceiver:
         last = self._offset if self._offset is not None else last
         doubted, self._doubted = self._doubted, None
         for place, number in numbers:
-            if abs(number - last) > FAR and number != doubted:
+            if abs(number - last) > FAR and (doubted is None or abs(number - doubted) > FAR):
                 log.warning("telegram: ids of updates leap from %d to %d; asking again", last, number)
                 self._doubted = number
                 if place == numbers[0][0]:
