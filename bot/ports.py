@@ -340,7 +340,7 @@ class OutboundBudget(Protocol):
         """Take one send for what may be left out, if the budget is more than half full; whether it may go."""
 
     async def close(self, conversation: Conversation, retry_after: timedelta, *, channel: str = "") -> None:
-        """The platform asked us to wait: nobody sends into that chat, or that `channel`, or at all if it means the bot."""
+        """The platform asked us to wait: nobody sends into that chat or `channel`, or at all if it means the bot."""
 
 
 class PageBox(Protocol):
