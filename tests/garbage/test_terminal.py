@@ -47,7 +47,7 @@ async def _chat(world: World, typed: bytes) -> tuple[int | None, str, bytes]:
         start_new_session=True,
     )
     try:
-        async with asyncio.timeout(100 + EXAMPLES / 10):
+        async with asyncio.timeout(100 + EXAMPLES):
             output, errors = await process.communicate(typed)
     finally:
         if process.returncode is None:
