@@ -13,7 +13,6 @@ from typing import Literal
 from bot.answers import Near
 from bot.guard.difference import Kind
 from bot.guard.script import TO_SIMPLIFIED
-from bot.guard.verdict import judge
 from bot.language import language_of
 from bot.message import Language
 from bot.spelling import normalise
@@ -65,6 +64,9 @@ def refused_by(near: Near, asked: str, found: Collection[str], *, max_cosine_dis
         return "distance"
     if not is_backed(near.answer, found):
         return "passages"
+    # Imported when it is needed: compiling its rules takes a quarter of a second, which most processes never spend.
+    from bot.guard.verdict import judge
+
     return judge(near.answer.question, asked).refused_by
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.process.running import Bot
+from tests.process.running import ROOT, Bot
 from tests.servers.openai import OpenAiServer
 from tests.servers.slack import SlackServer
 from tests.servers.telegram import TelegramServer
@@ -60,9 +60,28 @@ class World:
             "FRONTDESK_SLACK__OUTBOUND_CHAT_BURST": "1000000",
         }
 
+    def light(self) -> dict[str, str]:
+        """Settings of a bot that is not asked about documents, on top of `with_model`; it starts in half the time.
+
+        It reads no documents, and texts become vectors at the model's server.
+        """
+        return {
+            "FRONTDESK_KNOWLEDGE__PATHS": "[]",
+            "FRONTDESK_EMBEDDINGS__PROVIDER": "openai",
+            "FRONTDESK_EMBEDDINGS__MODEL": "test-embedding",
+            "FRONTDESK_EMBEDDINGS__BASE_URL": self.model.base_url,
+        }
+
+    def samples(self) -> dict[str, str]:
+        """Settings of a bot that reads the samples."""
+        return {"FRONTDESK_KNOWLEDGE__PATHS": json.dumps([str(ROOT / "samples")])}
+
     def bot(self, *settings: dict[str, str]) -> Bot:
-        """A bot that is not started yet."""
-        return Bot(self.folder, {name: value for more in settings for name, value in more.items()})
+        """A bot that is not started yet; a light one, unless the settings say what it reads."""
+        made = {name: value for more in settings for name, value in more.items()}
+        if "FRONTDESK_KNOWLEDGE__PATHS" not in made:
+            made |= self.light() if "OPENAI_API_KEY" in made else {"FRONTDESK_KNOWLEDGE__PATHS": "[]"}
+        return Bot(self.folder, made)
 
     def asked(self, question: str) -> str:
         """All that the model was given when it was last asked exactly this; empty if it never was."""

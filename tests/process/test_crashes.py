@@ -180,11 +180,11 @@ class Matrix:
         behind what was written later, which is no order that we could keep.
         """
         self.world.model.reply(echo)
-        self.world.slack.sockets.ack_timeout_s = 30.0
+        self.world.slack.sockets.ack_timeout_s = 120.0
 
     def bot(self, folder: str, *before_serve: str, role: Role) -> Bot:
         """A process of that role; those of one folder write into one file."""
-        settings = {**self.world.platforms(), **self.world.with_model(), **self.world.unlimited()}
+        settings = {**self.world.platforms(), **self.world.with_model(), **self.world.light(), **self.world.unlimited()}
         settings |= {"REDIS_URL": self.redis_url, "FRONTDESK_INBOX__LEASE": "3s"}
         settings["FRONTDESK_LIMITS__MESSAGES"] = '["1000/minute"]'
         here = Path(self.world.folder, folder)

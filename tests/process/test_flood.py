@@ -50,8 +50,8 @@ async def bots(world: World) -> AsyncIterator[Sequence[Bot]]:
     folder = world.folder / "redis"
     folder.mkdir()
     with redis_server(folder) as url:
-        settings = {**world.platforms(), **world.with_model(timeout="60s"), "REDIS_URL": url}
-        settings |= {f"FRONTDESK_{name}": "[]" for name in ("LIMITS__MESSAGES", "LIMITS__TOKENS", "KNOWLEDGE__PATHS")}
+        settings = {**world.platforms(), **world.with_model(timeout="60s"), **world.light(), "REDIS_URL": url}
+        settings |= {f"FRONTDESK_{name}": "[]" for name in ("LIMITS__MESSAGES", "LIMITS__TOKENS")}
         started = [role_of(world.folder, role, settings) for role in ("gateway", "worker", "worker2")]
         await asyncio.gather(*(bot.start() for bot in started))
         try:

@@ -71,7 +71,7 @@ def part(world: World, role: str, name: str, url: str) -> Bot:
     """A process of that role, with a folder of its own for its output."""
     folder = Path(world.folder, name)
     folder.mkdir()
-    settings = {**world.platforms(), **world.with_model(), **world.unlimited(), "REDIS_URL": url}
+    settings = {**world.platforms(), **world.with_model(), **world.light(), **world.unlimited(), "REDIS_URL": url}
     return Bot(folder, {"FRONTDESK_INBOX__LEASE": "3s", **settings}, command=Bot.serving("--role", role))
 
 

@@ -124,7 +124,7 @@ async def test_a_long_answer_arrives_whole(world: World) -> None:
 async def test_with_the_model_down_people_get_quotes_and_are_told(world: World) -> None:
     """A model that answers 500 is no silence: the passage comes, with a line saying why."""
     world.model.always = Status(500)
-    async with world.bot(world.platforms(), world.with_model(timeout="3s"), world.unlimited()):
+    async with world.bot(world.platforms(), world.with_model(timeout="3s"), world.unlimited(), world.samples()):
         world.telegram.say("How much does a transfer to another bank cost?", user=ANN)
         sent = await world.telegram.wait_messages(ANN.id, 1, timeout_s=30)
 

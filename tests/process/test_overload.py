@@ -109,9 +109,13 @@ class Load:
         await self.world.telegram.wait_until(self.answered, "everybody's answer", timeout_s=longest)
 
     def displacement(self) -> int:
-        """How many places the one who was served most out of turn was off."""
-        place = {question: number for number, question in enumerate(self.asked)}
-        return max(abs(place[question] - number) for number, question in enumerate(self.begun))
+        """How many places the one who was served most out of turn was off, among all of the same platform.
+
+        What is said on two platforms comes to us on two ways; on a busy machine now one, now the other is late.
+        """
+        person = {question: number for number, question in enumerate(self.asked)}
+        served = [[person[question] for question in self.begun if person[question] % 2 == which] for which in (0, 1)]
+        return max(abs(one // 2 - number) for people in served for number, one in enumerate(people))
 
     @asynccontextmanager
     async def measured(self, bot: Bot) -> AsyncIterator[None]:
@@ -153,7 +157,8 @@ async def test_more_than_the_model_can_answer(world: World) -> None:
     """Everybody is answered in the order they came, is told when it takes long, and nothing is left behind."""
     load = Load(world)
     few = {"FRONTDESK_WORKERS__CONCURRENCY": str(WORKERS)}
-    async with world.bot(world.platforms(), world.with_model(timeout="60s"), world.unlimited(), few) as bot:
+    settings = (world.platforms(), world.with_model(timeout="60s"), world.unlimited(), world.samples())
+    async with world.bot(*settings, few) as bot:
         async with load.measured(bot):
             await load.come()
             await load.until_answered()
@@ -198,14 +203,13 @@ def worker(world: World, url: str, name: str, settings: dict[str, str], *role: s
 async def test_bounds_hold_under_overload(world: World) -> None:
     """Two workers: who waits too long hears one apology, who writes too much one refusal; tokens are counted once."""
     per_day = 2000
-    settings = world.platforms() | world.with_model() | world.unlimited()
+    settings = world.platforms() | world.with_model() | world.light() | world.unlimited()
     settings |= {
         "FRONTDESK_WORKERS__CONCURRENCY": "2",
         "FRONTDESK_INBOX__MAX_AGE": "1m",
         "FRONTDESK_INBOX__MAX_WAITING": "2",
         "FRONTDESK_LIMITS__TOKENS": f'["{per_day}/day"]',
         "FRONTDESK_LLM__MAX_OUTPUT_TOKENS": "200",
-        "FRONTDESK_KNOWLEDGE__PATHS": "[]",
     }
     late, full = TEXTS("late", "en"), TEXTS("mailbox_full", "en")
     used: list[int] = []

@@ -29,7 +29,7 @@ def part(world: World, url: str, role: str, number: int) -> Bot:
     """A process of that role, with a folder of its own for its output."""
     folder = Path(world.folder, f"{role}{number}")
     folder.mkdir()
-    settings = {**world.platforms(), **world.with_model(), **world.unlimited(), "REDIS_URL": url}
+    settings = {**world.platforms(), **world.with_model(), **world.light(), **world.unlimited(), "REDIS_URL": url}
     settings["FRONTDESK_INBOX__LEASE"] = "3s"
     return Bot(folder, settings, command=Bot.serving("--role", role))
 

@@ -142,6 +142,7 @@ def part(world: World, url: str, role: str, number: int) -> Bot:
         **world.platforms(),
         **world.slack_over_http(),
         **world.with_model(),
+        **world.light(),
         **world.unlimited(),
         "FRONTDESK_TELEGRAM__MODE": "webhook",
         "FRONTDESK_TELEGRAM__WEBHOOK_URL": "https://bot.example",

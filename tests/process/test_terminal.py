@@ -28,7 +28,7 @@ async def test_chat_answers_a_pipe_in_two_languages_and_ends(world: World) -> No
 
 async def test_chat_beside_a_running_bot_and_each_answers_its_own(world: World) -> None:
     """Both work on the same data at the same moment; no line ends up at the page, no message in the terminal."""
-    async with world.bot(world.unlimited()) as bot, PageVisitor(bot.url) as page:
+    async with world.bot(world.unlimited(), world.samples()) as bot, PageVisitor(bot.url) as page:
         chatting = asyncio.create_task(frontdesk(world.folder, world.unlimited(), "chat", typed=TWO_LINES))
         answers = [await page.ask(question) for question in ("How do I open an account?", "怎么开户？")]
         ended = await chatting
