@@ -22,6 +22,7 @@ from redis._parsers.commands import CommandPolicies
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.client import PubSub
 from redis.asyncio.cluster import ClusterNode, PipelineCommand
+from redis.cluster import PRIMARY
 from redis.commands.policies import AsyncStaticPolicyResolver
 from redis.exceptions import (
     AskError,
@@ -76,6 +77,7 @@ class Cluster(RedisCluster):
 
         Raises:
             RedisClusterException: no server answers.
+            RedisConnectionError, RedisTimeoutError: two primaries do not.
         """
         try:
             return await super().initialize(additional_startup_nodes_info, last_failed_node_name)
@@ -86,6 +88,11 @@ class Cluster(RedisCluster):
                 raise
             known.update(configured)
             return await super().initialize(additional_startup_nodes_info, last_failed_node_name)
+        except (RedisConnectionError, RedisTimeoutError):
+            # The slots are known; the first primary, which the library asks what commands there are, is away.
+            away = self.nodes_manager.get_nodes_by_server_type(PRIMARY)[0].name
+            self.nodes_manager.move_node_to_end_of_cached_nodes(away)
+            return await super().initialize(additional_startup_nodes_info, away)
 
     async def get_nodes_from_slot(self, command: str, *args: object) -> list[ClusterNode]:
         """Who has the slot of a command; of a slot that nobody had, the library would never ask again.

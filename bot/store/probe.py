@@ -21,12 +21,14 @@ from datetime import timedelta
 from typing import cast
 
 from redis.asyncio import RedisCluster
+from redis.asyncio.client import PubSub
 from redis.asyncio.sentinel import MasterNotFoundError
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS
 from redis.exceptions import (
     AuthenticationError,
     AuthorizationError,
     BusyLoadingError,
+    ClusterDownError,
     NoPermissionError,
     ReadOnlyError,
     RedisClusterException,
@@ -39,7 +41,7 @@ from bot.errors import StartError
 from bot.store import keys
 from bot.store.addresses import redacted
 from bot.store.client import SentinelRefused, behind_sentinels, reason
-from bot.store.cluster import Client, beside, subscriber
+from bot.store.cluster import Client, beside
 from bot.store.scripts import Durability, milliseconds, source
 
 REQUIRED_VERSION = (8, 0)
@@ -55,6 +57,10 @@ _PROGRESS_S = 5.0
 log = logging.getLogger(__name__)
 
 
+class _Away(StartError):
+    """A server does not answer. One of several concerns those alone whose data it has."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerFacts:
     """What the server says of itself, for the log and for `doctor`.
@@ -64,7 +70,8 @@ class ServerFacts:
         maxmemory_bytes: 0 if there is no limit; at the limit writes are refused and the platforms keep the messages.
         persistent: it writes an append-only file; without, what was accepted is lost when the server is.
         replicas: second servers connected to it.
-        primaries: servers over which the slots are spread; of several, the other facts are those of the weakest.
+        primaries: servers over which the slots are spread and that answer; of several, the other facts are those of the
+            weakest.
     """
 
     version: str
@@ -76,6 +83,8 @@ class ServerFacts:
 
 async def probe(redis: Client, *, url: str, loading_wait: timedelta = LOADING_WAIT) -> ServerFacts:
     """Check that the server can do all that we need; about ten round trips for each primary.
+
+    Of a cluster, primaries that are away are passed over with a warning: the people of the others can be served.
 
     Args:
         redis: from `bot.store.client.connect`.
@@ -95,7 +104,15 @@ async def probe(redis: Client, *, url: str, loading_wait: timedelta = LOADING_WA
     while len(scratches) < len(redis.get_primaries()):
         scratch = keys.kb(f"probe-{secrets.token_hex(8)}")
         scratches[_name_of(redis, scratch)] = scratch
-    found = [await _probe_primary(redis, scratch, f"{place} ({name})") for name, scratch in scratches.items()]
+    found, away = list[ServerFacts](), list[Exception]()
+    for name, scratch in scratches.items():
+        try:
+            found.append(await _probe_primary(redis, scratch, f"{place} ({name})"))
+        except (_Away, BusyLoadingError) as error:
+            away.append(error)
+            log.warning("%s. What it has waits until it is back; the others are served", error)
+    if not found:
+        raise away[0]
     return ServerFacts(
         version=min((one.version for one in found), key=_numbers),
         maxmemory_bytes=min((one.maxmemory_bytes for one in found if one.maxmemory_bytes), default=0),
@@ -137,13 +154,13 @@ async def _probe_primary(redis: Client, scratch: str, place: str) -> ServerFacts
 
 
 async def _check_slots(redis: RedisCluster, place: str) -> None:
-    """Every slot has a server that answers, as any of them sees it."""
+    """Every slot has a server, be it away, as any of them sees it."""
     with _telling("CLUSTER INFO", place):
         said = await redis.cluster_info()
-    if said.get("cluster_slots_ok") != str(REDIS_CLUSTER_HASH_SLOTS):
+    if said.get("cluster_slots_assigned") != str(REDIS_CLUSTER_HASH_SLOTS):
         raise StartError(
-            f"The cluster at {place} is not whole: {said.get('cluster_slots_ok')} of {REDIS_CLUSTER_HASH_SLOTS} slots "
-            f"have a server that answers. Look at CLUSTER SHARDS, and start the bot again when all have one"
+            f"The cluster at {place} is not whole: {said.get('cluster_slots_assigned')} of {REDIS_CLUSTER_HASH_SLOTS} "
+            f"slots have a server. Look at CLUSTER SHARDS, and start the bot again when all have one"
         )
 
 
@@ -176,7 +193,7 @@ async def _reach(redis: Client, place: str, loading_wait: timedelta) -> None:
     while True:
         try:
             with _telling("PING", place):
-                await redis.ping()
+                await _ping(redis)
         except BusyLoadingError:
             if time.monotonic() > deadline:
                 raise StartError(
@@ -191,6 +208,14 @@ async def _reach(redis: Client, place: str, loading_wait: timedelta) -> None:
         await asyncio.sleep(_POLL_S)
 
 
+async def _ping(redis: Client) -> None:
+    if isinstance(redis, RedisCluster):
+        # Any of them; by itself the library would ask them all.
+        await redis.ping(target_nodes=RedisCluster.DEFAULT_NODE)
+    else:
+        await redis.ping()
+
+
 @contextmanager
 def _telling(command: str, place: str) -> Iterator[None]:
     """Turn a failure of `command` into words; a server that is loading passes through."""
@@ -200,7 +225,8 @@ def _telling(command: str, place: str) -> Iterator[None]:
         cause = _told_by_server(error)
         if isinstance(cause, BusyLoadingError):
             raise cause from None
-        raise StartError(f"Redis at {place} {_verdict(cause, command)}") from error
+        kind = _Away if _is_away(cause) else StartError
+        raise kind(f"Redis at {place} {_verdict(cause, command)}") from error
 
 
 def _told_by_server(error: Exception) -> Exception:
@@ -210,6 +236,13 @@ def _told_by_server(error: Exception) -> Exception:
     ):
         error = error.__cause__
     return error
+
+
+def _is_away(error: Exception) -> bool:
+    """It does not answer at all, which is not to say that it does not let us in."""
+    return isinstance(error, (RedisConnectionError, RedisTimeoutError, OSError, ClusterDownError)) and not isinstance(
+        error, (AuthenticationError, AuthorizationError)
+    )
 
 
 def _verdict(error: Exception, command: str) -> str:
@@ -229,7 +262,7 @@ def _verdict(error: Exception, command: str) -> str:
             "does not let us in: user or password is missing or wrong; set both in REDIS_URL "
             "(redis://user:password@host:port, special characters %-encoded)"
         )
-    if isinstance(error, (RedisConnectionError, RedisTimeoutError, OSError)):
+    if _is_away(error):
         return f"cannot be reached ({reason(error)}): start it, or correct REDIS_URL"
     if isinstance(error, RedisClusterException) and "not enabled" in text:
         return "is not part of a cluster: set REDIS_URL to redis://host:port"
@@ -285,9 +318,16 @@ def _check_eviction(facts: dict[str, object], place: str) -> None:
 
 async def _check_pubsub(redis: Client, scratch: str, place: str) -> None:
     with _telling("SUBSCRIBE", place):
-        async with await subscriber(redis) as pubsub:
+        async with _pubsub_at(redis, scratch) as pubsub:
             await pubsub.subscribe(scratch)
             await pubsub.get_message(timeout=SEARCH_WAIT.total_seconds())
+
+
+def _pubsub_at(redis: Client, scratch: str) -> PubSub:
+    """At this very server; later it is any that answers."""
+    if isinstance(redis, RedisCluster):
+        return redis.pubsub(node=redis.get_node_from_key(scratch))
+    return redis.pubsub()
 
 
 async def _check_search(redis: Client, scratch: str, place: str) -> None:

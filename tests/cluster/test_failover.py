@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import RedisCluster as RedisCluster_
 from redis.asyncio.cluster import ClusterNode
+from redis.crc import key_slot
 
 from bot.errors import StartError, StoreUnavailable
 from bot.http.app import READY_DEADLINE
@@ -25,6 +26,7 @@ from bot.store.doorbell import RedisDoorbell
 from bot.store.inbox import RedisInbox
 from bot.store.listening import LISTEN
 from bot.store.page_box import RedisPageBox
+from bot.store.partitions import fix_partitions
 from bot.store.probe import check_durability, probe
 from bot.store.scripts import Scripts
 from tests.contract.samples import LEASE, claimed_by, conversation, inbox_on, incoming
@@ -231,8 +233,8 @@ async def test_an_act_that_must_last_gives_up_within_half_a_lease(
 ) -> None:
     """Its server hangs: the turn must be renewed meanwhile, and who has which slots is asked of the others first."""
     impatient = connect(cluster.url, answer_timeout=timedelta(seconds=1))
-    inbox = inbox_of(impatient, lasting=True)
-    await inbox.put(incoming(0, conversation("7")))
+    lasting = Scripts(impatient, durability="replica")
+    await lasting.run_lasting("check", [prefix_of("7")], 1000)
     primary = await asyncio.to_thread(cluster.owner, prefix_of("7"))
     both, asked, execute = cluster.shard_of(primary.port), list[object](), ClusterNode.execute_command
 
@@ -249,7 +251,7 @@ async def test_an_act_that_must_last_gives_up_within_half_a_lease(
     try:
         with pytest.raises(StoreUnavailable):
             async with asyncio.timeout(2.5):
-                await inbox.put(incoming(1, conversation("7")))
+                await lasting.run_lasting("check", [prefix_of("7")], 1000)
     finally:
         for node in both:
             node.go_on()
@@ -326,6 +328,32 @@ async def test_a_server_that_hangs_keeps_no_listener_deaf(
 
     assert drawn[0] == hanging.port
     assert len(drawn) > 1
+
+
+async def test_a_process_starts_while_a_part_of_the_cluster_is_away(
+    cluster: RedisCluster, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A rolling restart serves the others' people; the part that is away is named, and the rest is looked at."""
+    users = await asyncio.to_thread(users_of, cluster)
+    # The first server, which the library asks more than the others; the number of partitions is on the last.
+    port, lost = min(users.items(), key=lambda one: key_slot(prefix_of(one[1]).encode()))
+    both = cluster.shard_of(port)
+    for node in both:
+        node.kill()
+    starting = connect(cluster.url)
+    try:
+        facts = await probe(starting, url=cluster.url)
+        await fix_partitions(starting, PARTITIONS)
+        stored = [await until_stored(inbox_of(starting), 1, user) for user in users.values() if user != lost]
+    finally:
+        for node in both:
+            node.start()
+        await starting.aclose()
+    await asyncio.to_thread(cluster.wait_whole)
+
+    assert (facts.primaries, stored) == (2, ["stored"] * 2)
+    assert f"127.0.0.1:{port}) cannot be reached" in caplog.text
+    assert "What it has waits until it is back" in caplog.text
 
 
 async def test_each_primary_is_looked_at(cluster: RedisCluster, client: Client) -> None:
