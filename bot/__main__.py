@@ -17,6 +17,7 @@ from bot.cli import app
 from bot.cli_entry import Application, Entry, Work
 from bot.config_rules import VARIABLES
 from bot.errors import BotError, ConfigError
+from bot.reading import read_small_blocks
 from bot.redact import Redactor
 
 INTERRUPTED = 130
@@ -50,6 +51,7 @@ def _application() -> Application:
 
 def run(work: Work, stoppable: bool) -> None:
     """Run a command's work. The first signal asks it to stop, the second ends the process at once."""
+    read_small_blocks()
     asyncio.run(_signalled(work, stoppable))
 
 
