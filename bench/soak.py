@@ -6,7 +6,8 @@ Telegram, Slack and two models (the second is asked when the first fails) on 127
 three workers as processes; Redis with `inbox.durability: replica`, by default under Sentinels. With kills: every 10 s
 `kill -9` of a random gateway or worker, which is started again at once, every 2 minutes `kill -9` of the Redis primary,
 every minute some requests to the model that fail. Without `--rate` the rate is half of what the machine can do, found
-by a short ramp first. The exit code is 1 if a promise was broken. What each figure means: `docs/reliability.md`.
+by a short ramp first. Without kills the question is whether memory grows: `WARM_UP` messages are written fast before
+the time that counts. The exit code is 1 if a promise was broken. What each figure means: `docs/reliability.md`.
 """
 
 from __future__ import annotations
@@ -46,6 +47,9 @@ TOO_LONG_S = 8.0
 """A step at whose end somebody has waited so long was too fast; the model itself takes up to 5 s."""
 SHARE = 0.5
 """Of the fastest step that went well: what the killed processes' starts take must fit in as well."""
+WARM_UP, WARM_UP_PER_S = 6000, 8.0
+"""Messages before memory is measured. A worker keeps 2,048 analysed questions, and of these messages half are compared
+with others; a gateway holds some thousand dead objects until Python looks through all, after some thousand messages."""
 DRAIN_S = 420.0
 """Slack brings an event for the last time after five minutes."""
 SAMPLE_EVERY_S, SAY_EVERY_S = 10.0, 30.0
@@ -95,8 +99,10 @@ class Soak:
         for process in self.processes:
             await process.start()
         per_s = self._options.rate or await self._sustainable()
-        self._since = time.monotonic()
         watching = asyncio.create_task(self._watch(), name="watch")
+        if not self._options.kills:
+            await self._warm_up()
+        self._since = time.monotonic()
         seconds = self._options.minutes * 60
         trouble = None
         if self._options.kills:
@@ -124,6 +130,12 @@ class Soak:
         await self._drained()
         print(f"sustainable: {good:.1f} messages a second; {good * SHARE:.1f} are written", flush=True)
         return good * SHARE
+
+    async def _warm_up(self) -> None:
+        """So many messages that what a process keeps of them is full."""
+        print(f"warm-up: {WARM_UP} messages, {WARM_UP_PER_S:g} a second", flush=True)
+        await self.traffic.write(per_s=WARM_UP_PER_S, seconds=WARM_UP / WARM_UP_PER_S, strangers=True)
+        await self._drained()
 
     async def _drained(self) -> None:
         """Until everybody is answered and nothing waits in Redis, or it has taken too long."""

@@ -17,6 +17,8 @@ from itertools import pairwise
 
 NEAR_S = 60.0
 """A window explains a double only if the copy before came so near to it: a lease, a timed out send, a failover."""
+FEWEST_MINUTES = 5
+"""Of memory, for a line through them."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -182,27 +184,37 @@ def waits(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slope:
-    """Of a process's memory: first and last sample in MB, the fitted MB per hour and twice its standard error."""
+    """A process's memory: mean of the first and of the last minute in MB, MB per hour, twice its standard error."""
 
     first: float
     last: float
     per_hour: float
     noise: float
 
+    @property
+    def within_noise(self) -> bool:
+        """It cannot be told from no growth at all; how much growth could hide in the noise, `noise` says."""
+        return abs(self.per_hour) <= self.noise
+
 
 def slope(samples: Sequence[tuple[float, float]]) -> Slope | None:
-    """A line through (seconds, MB) by least squares, over the second half: what a process takes at first is no leak.
+    """A line through (seconds, MB) by least squares over the means of minutes; None in less than `FEWEST_MINUTES`.
 
-    None if there are too few samples. Samples of one process resemble their neighbours, so the true error is larger
-    than the noise given here.
+    Memory goes up in steps, so a minute resembles the one before: fewer of them are independent of each other than
+    there are. How many, the correlation of neighbouring residuals says (Santer et al. 2000, *Statistical significance
+    of trends and trend differences in layer-average atmospheric temperature time series*).
     """
-    late = samples[len(samples) // 2 :]
-    if len(late) < 4:
+    minutes: dict[int, list[float]] = defaultdict(list)
+    for at, size in samples:
+        minutes[int((at - samples[0][0]) // 60)].append(size)
+    if len(minutes) < FEWEST_MINUTES:
         return None
-    hours, sizes = [at / 3600 for at, _ in late], [size for _, size in late]
+    hours, sizes = [minute / 60 for minute in minutes], [statistics.fmean(taken) for taken in minutes.values()]
     line = statistics.linear_regression(hours, sizes)
-    middle = statistics.fmean(hours)
-    rest = sum((size - line.intercept - line.slope * hour) ** 2 for hour, size in zip(hours, sizes, strict=True))
-    spread = sum((hour - middle) ** 2 for hour in hours)
-    error = math.sqrt(rest / (len(late) - 2) / spread)
-    return Slope(first=samples[0][1], last=samples[-1][1], per_hour=line.slope, noise=2 * error)
+    rest = [size - line.intercept - line.slope * hour for hour, size in zip(hours, sizes, strict=True)]
+    squares = sum(each * each for each in rest)
+    alike = max(0.0, sum(one * other for one, other in pairwise(rest)) / squares) if squares else 0.0
+    independent = len(rest) * (1 - alike) / (1 + alike)
+    spread = sum((hour - statistics.fmean(hours)) ** 2 for hour in hours)
+    error = math.sqrt(squares / max(1.0, independent - 2) / spread)
+    return Slope(first=sizes[0], last=sizes[-1], per_hour=line.slope, noise=2 * error)

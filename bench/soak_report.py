@@ -108,7 +108,7 @@ def figures(
         failovers_s=[round(took, 2) for _, took in noted.failovers],
         faults=dict(Counter(kind for _, kind, _ in noted.faults)),
         fallen={process.name: process.fallen for process in processes if process.fallen},
-        memory={name: slope(of_longest_life(taken)) for name, taken in samples.items()},
+        memory={name: slope(of_longest_life(taken, since)) for name, taken in samples.items()},
     )
 
 
@@ -122,11 +122,12 @@ def why_in_short(why: str) -> str:
     return " ".join(word for word in why.split() if not word.isdigit())
 
 
-def of_longest_life(samples: Sequence[tuple[float, int, float]]) -> list[tuple[float, float]]:
-    """The samples of that process, of several with one name, which ran longest."""
+def of_longest_life(samples: Sequence[tuple[float, int, float]], since: float) -> list[tuple[float, float]]:
+    """The samples from then on of that process, of several with one name, which ran longest."""
     lives: dict[int, list[tuple[float, float]]] = defaultdict(list)
     for at, pid, size in samples:
-        lives[pid].append((at, size))
+        if at >= since:
+            lives[pid].append((at, size))
     return max(lives.values(), key=len, default=[])
 
 
@@ -165,11 +166,13 @@ def print_figures(found: Figures) -> None:
 
 def print_memory(memory: Mapping[str, Slope | None]) -> None:
     """Of processes that lived through the run."""
-    print("\n| memory, MB | first | last | slope in the second half, MB/h (± twice its standard error) |")
-    print("|---|---|---|---|")
+    print("\n| memory, MB | first minute | last | MB/h (± twice its standard error) | within noise |")
+    print("|---|---|---|---|---|")
     for name, line in memory.items():
         if line is not None:
-            print(f"| {name} | {line.first:.0f} | {line.last:.0f} | {line.per_hour:+.1f} ± {line.noise:.1f} |")
+            within = "yes" if line.within_noise else "**no**"
+            line_of = f"{line.first:.1f} | {line.last:.1f} | {line.per_hour:+.2f} ± {line.noise:.2f}"
+            print(f"| {name} | {line_of} | {within} |")
 
 
 def print_findings(found: Figures) -> None:

@@ -165,19 +165,24 @@ class Traffic:
 
     # --- people write ---------------------------------------------------------------------------------------------
 
-    async def write(self, *, per_s: float, seconds: float) -> None:
-        """At an even rate with some jitter, for so long."""
+    async def write(self, *, per_s: float, seconds: float, strangers: bool = False) -> None:
+        """At an even rate with some jitter, for so long.
+
+        `strangers`: half of the messages are the first ones of somebody, who asks what nobody has asked. Without a
+        history the question is compared with those asked before, and its answer is kept for others.
+        """
         begun = time.monotonic()
         for number in range(int(per_s * seconds)):
             await asyncio.sleep(max(0.0, begun + (number + self._random.random()) / per_s - time.monotonic()))
-            self.write_one()
+            self.write_one(strangers=strangers)
 
-    def write_one(self) -> None:
+    def write_one(self, *, strangers: bool = False) -> None:
         """Somebody writes something somewhere."""
         kind = self._random.random()
-        if kind < 0.15:
+        if kind < 0.15 or (strangers and kind >= 0.5):
             speaker = Speaker(self._random.choice(("telegram", "slack")), next(self._met))
-            return self._say(speaker, f"common {self._random.randrange(COMMON)}")
+            common = f"common {self._random.randrange(COMMON)}"
+            return self._say(speaker, common if kind < 0.15 else f"item {next(self._numbers)}")
         group = self._members if kind < 0.5 else self._regulars
         speaker = self._random.choice(group)
         now = time.monotonic()

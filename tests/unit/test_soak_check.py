@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from bench.soak_check import Asked, Seen, Window, check, slope, waits
@@ -99,12 +101,25 @@ def test_waits_are_until_the_first_part_and_calm_is_by_when_it_was_written() -> 
 
 
 def test_a_leak_has_a_slope_and_a_level_line_has_none() -> None:
-    """36 MB an hour; and what a process takes at first does not count."""
-    leak = slope([(at, 100 + at / 100) for at in range(0, 1000, 10)])
-    level = slope([(at, 50 if at < 100 else 100 + at % 20 / 10) for at in range(0, 1000, 10)])
+    """36 MB an hour, sampled each 10 s with a ripple of 2 MB."""
+    leak = slope([(at, 100 + at / 100 + at % 20 / 10) for at in range(0, 1200, 10)])
+    level = slope([(at, 100 + at % 20 / 10 + at // 60 % 2 / 10) for at in range(0, 1200, 10)])
 
     assert leak is not None
     assert leak.per_hour == pytest.approx(36)
+    assert not leak.within_noise
     assert level is not None
-    assert abs(level.per_hour) <= 2 * level.noise
-    assert slope([(0, 1.0)]) is None
+    assert level.within_noise
+    assert slope([(0, 1.0), (60, 1.0), (120, 1.0), (180, 1.0)]) is None
+
+
+def test_memory_that_drifts_is_not_taken_for_one_that_scatters() -> None:
+    """The same 20 minutes: in order each resembles the one before, so less is known of the slope."""
+    drift = [100 + math.sin(minute / 3) for minute in range(20)]
+    scatter = sorted(drift, key=lambda size: size * 1e6 % 7)
+
+    drifting, scattering = (slope([(60.0 * n, size) for n, size in enumerate(sizes)]) for sizes in (drift, scatter))
+
+    assert drifting is not None
+    assert scattering is not None
+    assert drifting.noise > 2 * scattering.noise
