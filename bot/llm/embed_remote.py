@@ -10,9 +10,10 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
+from typing import Any, cast
 
 import numpy as np
-from openai import AsyncOpenAI, BadRequestError, UnprocessableEntityError, omit
+from openai import AsyncOpenAI, BadRequestError, UnprocessableEntityError
 
 from bot.errors import EmbeddingUnavailable
 from bot.llm.embed import unit_rows
@@ -102,17 +103,17 @@ class OpenAiEmbedder:
         return await asyncio.to_thread(self._checked, rows, len(batch))
 
     async def _request(self, client: AsyncOpenAI, batch: list[str], *, asks_dimensions: bool) -> list[list[float]]:
-        response = await client.embeddings.create(
-            model=self._model,
-            input=batch,
-            dimensions=self._dimensions if asks_dimensions else omit,
-            # Left out, the library asks for base64, which some servers refuse.
-            encoding_format="float",
-        )
+        """One request, past the library's typed layer, which looks at each number: 4 ms for a vector of 512."""
+        # Left to itself, the library asks for base64, which some servers refuse.
+        body: dict[str, object] = {"model": self._model, "input": batch, "encoding_format": "float"}
+        if asks_dimensions:
+            body["dimensions"] = self._dimensions
+        answer = await client.post("/embeddings", body=body, cast_to=object)
         try:
-            return [item.embedding for item in sorted(response.data, key=lambda item: item.index)]
-        except (TypeError, AttributeError):
-            # The library checks no shape.
+            items = cast("dict[str, list[dict[str, Any]]]", answer)["data"]
+            return [list(item["embedding"]) for item in sorted(items, key=lambda item: int(item["index"]))]
+        except (TypeError, ValueError, LookupError):
+            # Nobody has checked the shape.
             raise ProviderFailed("a malformed answer", transient=True) from None
 
     def _checked(self, rows: list[list[float]], count: int) -> list[bytes]:
