@@ -89,10 +89,17 @@ class Cluster(RedisCluster):
             known.update(configured)
             return await super().initialize(additional_startup_nodes_info, last_failed_node_name)
         except (RedisConnectionError, RedisTimeoutError):
-            # The slots are known; the first primary, which the library asks what commands there are, is away.
-            away = self.nodes_manager.get_nodes_by_server_type(PRIMARY)[0].name
-            self.nodes_manager.move_node_to_end_of_cached_nodes(away)
-            return await super().initialize(additional_startup_nodes_info, away)
+            self._ask_another()
+            return await super().initialize(additional_startup_nodes_info, last_failed_node_name)
+        except asyncio.CancelledError:
+            # Whoever waited had no more time; the next one should not wait for the same server.
+            self._ask_another()
+            raise
+
+    def _ask_another(self) -> None:
+        """The slots are known, but the first primary, which the library asks what commands there are, is away."""
+        for first in self.nodes_manager.get_nodes_by_server_type(PRIMARY)[:1]:
+            self.nodes_manager.move_node_to_end_of_cached_nodes(first.name)
 
     async def get_nodes_from_slot(self, command: str, *args: object) -> list[ClusterNode]:
         """Who has the slot of a command; of a slot that nobody had, the library would never ask again.

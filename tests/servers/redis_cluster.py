@@ -47,8 +47,9 @@ class RedisCluster:
         return found[0]
 
     def shard_of(self, port: int) -> list[Node]:
-        """The primary of that port and its replica."""
-        return [node for node in self.nodes if port in (node.port, None if node.is_primary() else _primary_port(node))]
+        """The server of that port, and the other one of its shard, whichever is the primary now."""
+        number = next(number for number, node in enumerate(self.nodes) if node.port == port) % PRIMARIES
+        return [self.nodes[number], self.nodes[number + PRIMARIES]]
 
     def fail_over(self, key: str) -> None:
         """Have the replica of whoever has this key take over; returns when it has.
@@ -61,8 +62,9 @@ class RedisCluster:
         until(lambda: replica.is_primary() and not before.is_primary(), "the failover")
 
     def wait_whole(self) -> None:
-        """Until every server runs and agrees, and each primary has its replica."""
+        """Until every server runs and agrees, takes none for failed, and each primary has its replica."""
         for node in self.nodes:
+            until(lambda node=node: not any("fail" in line for line in _lines(node)), "nobody is taken for failed")  # type: ignore[misc]
             until(lambda node=node: "cluster_state:ok" in str(node.ask("CLUSTER", "INFO")), "the cluster is whole")  # type: ignore[misc]
         until(lambda: sum(node.is_primary() and node.has_replica() for node in self.nodes) == PRIMARIES, "replicas")
 
@@ -83,11 +85,6 @@ def _lines(node: Node) -> list[str]:
     with node.client() as client:
         text = client.execute_command("CLUSTER", "NODES", NEVER_DECODE=None)  # raw: the library would parse it
     return (text.decode() if isinstance(text, bytes) else str(text)).splitlines()
-
-
-def _primary_port(node: Node) -> int:
-    with node.client() as client:
-        return int(client.info("replication")["master_port"])
 
 
 @contextmanager
