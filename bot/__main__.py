@@ -17,7 +17,7 @@ from bot.cli import app
 from bot.cli_entry import Application, Entry, Work
 from bot.config_rules import VARIABLES
 from bot.errors import BotError, ConfigError
-from bot.reading import read_small_blocks
+from bot.heap import read_small_blocks
 from bot.redact import Redactor
 
 INTERRUPTED = 130

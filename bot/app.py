@@ -31,6 +31,7 @@ from bot.documents import Documents, bases_of
 from bot.documents import ingest as ingest  # of the commands' application
 from bot.errors import StartError, StoreUnavailable
 from bot.health import intake, queue_state, readiness
+from bot.heap import set_start_aside
 from bot.http.app import build
 from bot.http.metrics import PrometheusMeter
 from bot.http.server import serve as serve_http
@@ -184,6 +185,7 @@ async def serve(config: Config, stop: asyncio.Event, announce: Callable[[str], N
             announce(f"http://{config.server.host}:{port}")
 
         http = serve_http(app, config.server.host, config.server.port, stop_http, started)
+        set_start_aside()
         await run_parts(stop, stop_http, stores, platforms, worker, http, documents)
 
 

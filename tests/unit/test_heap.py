@@ -1,15 +1,16 @@
-"""What is read from a socket at once."""
+"""What keeps memory level: how much is read at once, and what is looked through for garbage."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 from asyncio import selector_events
 
 import pytest
 
 from bot.__main__ import run
-from bot.reading import BLOCK
+from bot.heap import BLOCK, set_start_aside
 
 
 class Reader(asyncio.Protocol):
@@ -46,3 +47,18 @@ def test_a_process_of_ours_reads_in_small_blocks(monkeypatch: pytest.MonkeyPatch
 
     assert sum(sizes) == sent > BLOCK
     assert max(sizes) == BLOCK
+
+
+def test_garbage_is_looked_for_among_what_came_after_the_start() -> None:
+    """Few objects are left to look through, and new ones in a cycle are found."""
+    try:
+        set_start_aside()
+        after = len(gc.get_objects(generation=2))
+        cycle: list[object] = []
+        cycle.append(cycle)
+        del cycle
+
+        assert after < 1000 < gc.get_freeze_count()
+        assert gc.collect() > 0
+    finally:
+        gc.unfreeze()
