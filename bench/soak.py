@@ -47,9 +47,9 @@ TOO_LONG_S = 8.0
 """A step at whose end somebody has waited so long was too fast; the model itself takes up to 5 s."""
 SHARE = 0.5
 """Of the fastest step that went well: what the killed processes' starts take must fit in as well."""
-WARM_UP, WARM_UP_PER_S = 6000, 8.0
-"""Messages before memory is measured. A worker keeps 2,048 analysed questions, and of these messages half are compared
-with others; a gateway holds some thousand dead objects until Python looks through all, after some thousand messages."""
+WARM_UP, WARM_UP_PER_S = 6000, 10.0
+"""Messages before memory is measured. Each worker keeps 2,048 analysed questions; half of these messages are compared
+with earlier ones, and all three workers are full after some 5,400."""
 DRAIN_S = 420.0
 """Slack brings an event for the last time after five minutes."""
 SAMPLE_EVERY_S, SAY_EVERY_S = 10.0, 30.0
