@@ -169,8 +169,8 @@ async def test_a_server_that_was_away_is_asked_again_while_others_have_work(
     cluster: RedisCluster, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its people do not wait until everybody else is done; what a lost claim was given is found by its token."""
-    monkeypatch.setattr(claiming, "PASSED_OVER", timedelta(seconds=0.5))
-    impatient = connect(cluster.url, answer_timeout=timedelta(seconds=1), retries=0)
+    monkeypatch.setattr(claiming, "PASSED_OVER", timedelta(seconds=0.2))
+    impatient = connect(cluster.url, answer_timeout=timedelta(seconds=0.5), retries=0)
     inbox, ((port, lost), (_, other), *_) = inbox_of(impatient), (await asyncio.to_thread(users_of, cluster)).items()
     # As many of the other's as it takes: there is always one that is due.
     busy = (f"{other}{n}" for n in range(10_000) if prefix_of(f"{other}{n}") == prefix_of(other))
@@ -185,7 +185,7 @@ async def test_a_server_that_was_away_is_asked_again_while_others_have_work(
             while not until():
                 number += 1
                 await until_stored(inbox, number, next(busy))
-                claimed = await claimed_by(inbox, f"t{number}")
+                claimed = await claim_patiently(inbox, f"t{number}")
                 users.append(claimed.incoming.conversation.user)
                 await inbox.settle(claimed, None)
 
@@ -198,7 +198,6 @@ async def test_a_server_that_was_away_is_asked_again_while_others_have_work(
     finally:
         for node in both:
             node.go_on()
-    await asyncio.to_thread(cluster.wait_whole)
     await serve(until=lambda: lost in users)
     await impatient.aclose()
 
