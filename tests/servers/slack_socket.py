@@ -2,7 +2,7 @@
 
 Each envelope goes to any one of the open sockets, of which an app may have ten. An event that is not acknowledged in
 time, or whose socket breaks, is sent again over any of them, with `retry_attempt` and `retry_reason`; slash commands
-and interactions are sent once, as Slack does.
+and interactions are sent once, as Slack does. What waits for a socket goes in the order in which it came about.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import asyncio
 import json
 import random
 import uuid
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
 from aiohttp import ClientConnectionError, WSMsgType, web
 
@@ -56,7 +56,8 @@ class Sockets:
     _tickets: set[str] = field(default_factory=set)
     _waiting: dict[str, tuple[web.WebSocketResponse, asyncio.Future[Ack | None]]] = field(default_factory=dict)
     choose: Callable[[list[web.WebSocketResponse]], web.WebSocketResponse] = random.choice
-    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _numbers: Iterator[int] = field(default_factory=count)
+    _held: dict[int, asyncio.Future[None]] = field(default_factory=dict)
 
     def ticket(self) -> str:
         """A new ticket; it opens one socket."""
@@ -82,7 +83,10 @@ class Sockets:
         if request.transport is not None:
             self._transports[id(socket)] = request.transport
         self.opened += 1
-        self._changed.set()
+        for number in sorted(self._held):
+            held = self._held.pop(number)
+            if not held.done():
+                held.set_result(None)
         try:
             async for message in socket:
                 if message.type == WSMsgType.TEXT:
@@ -121,11 +125,11 @@ class Sockets:
 
     async def deliver_event(self, payload: Json) -> Ack | None:
         """Send an event until it is acknowledged; None if it was given up."""
-        reason = ""
+        reason, number = "", next(self._numbers)
         for attempt, delay_s in enumerate((0.0, *self.retry_delays_s)):
             await asyncio.sleep(delay_s)
             retry = {"retry_attempt": attempt, "retry_reason": reason}
-            ack = await self._send("events_api", payload, retry)
+            ack = await self._send(number, "events_api", payload, retry)
             if ack is not None:
                 return ack
             reason = "timeout"
@@ -134,10 +138,10 @@ class Sockets:
 
     async def deliver_once(self, kind: str, payload: Json) -> Ack | None:
         """Send a slash command or an interaction; None if it was not acknowledged in time."""
-        return await self._send(kind, payload, {})
+        return await self._send(next(self._numbers), kind, payload, {})
 
-    async def _send(self, kind: str, payload: Json, extra: Json) -> Ack | None:
-        socket = await self._next_socket()
+    async def _send(self, number: int, kind: str, payload: Json, extra: Json) -> Ack | None:
+        socket = await self._socket_for(number)
         envelope_id = str(uuid.uuid4())
         envelope: Json = {"type": kind, "envelope_id": envelope_id, "payload": payload}
         envelope |= {"accepts_response_payload": kind != "events_api"} | extra
@@ -152,14 +156,11 @@ class Sockets:
         finally:
             self._waiting.pop(envelope_id, None)
 
-    async def _next_socket(self) -> web.WebSocketResponse:
-        while True:
-            usable = [socket for socket in self.open if not socket.closed]
-            if usable:
-                return self.choose(usable)
-            self._changed.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), 0.1)
+    async def _socket_for(self, number: int) -> web.WebSocketResponse:
+        while not (usable := [socket for socket in self.open if not socket.closed]):
+            self._held[number] = asyncio.get_running_loop().create_future()
+            await self._held[number]
+        return self.choose(usable)
 
     # --- ending -------------------------------------------------------------------------------------------------------
 

@@ -208,6 +208,16 @@ async def test_an_event_whose_socket_breaks_comes_again_at_once(server: SlackSer
     assert first == second
 
 
+async def test_what_waits_for_a_socket_comes_in_the_order_in_which_it_was_said(server: SlackServer) -> None:
+    """However long each has waited."""
+    server.sockets.ack_timeout_s = 3600
+    for number in range(20):
+        server.say("D1", "U1", str(number))
+        await asyncio.sleep(0.01)
+
+    assert [body["event"]["text"] for body in await _collect(server, count=20)] == [str(number) for number in range(20)]
+
+
 async def _collect(server: SlackServer, count: int) -> list[Json]:
     """Open a socket, read so many envelopes and acknowledge none; returns their payloads."""
     client = AsyncWebClient(base_url=server.api_url)

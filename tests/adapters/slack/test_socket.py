@@ -137,7 +137,7 @@ async def test_unreadable_payloads_are_acknowledged_and_counted(
 ) -> None:
     """Slack would only bring the same again, so a payload that cannot be read is counted and acknowledged."""
     async with connected:
-        ack = await server.sockets._send("events_api", payload, {})  # type: ignore[arg-type]  # noqa: SLF001
+        ack = await server.sockets.deliver_once("events_api", payload)  # type: ignore[arg-type]
 
     assert ack is not None
     assert gate.stored == []
