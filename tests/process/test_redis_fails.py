@@ -145,7 +145,8 @@ async def polling() -> AsyncIterator[Office]:
         bots = [part(world, redis.url, role, role, LEASE) for role in ("gateway", "worker")]
         office = opened(world, redis, bots)
         for bot in bots:
-            await stack.enter_async_context(bot)
+            stack.push_async_exit(bot)
+        await asyncio.gather(*(bot.start() for bot in bots))
         yield office
 
 

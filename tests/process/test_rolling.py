@@ -161,7 +161,8 @@ async def test_a_rolling_restart_loses_doubles_and_disorders_nothing(world: Worl
     end, codes = asyncio.Event(), []
     async with AsyncExitStack() as stack, Balancer().listening() as balancer:
         for one in (*gateways, *workers):
-            await stack.enter_async_context(one)
+            stack.push_async_exit(one)
+        await asyncio.gather(*(one.start() for one in (*gateways, *workers)))
         for gateway in gateways:
             balancer.put_in(gateway.url)
         world.telegram.webhook.base, world.slack.events_url = balancer.url, f"{balancer.url}/slack/events"
