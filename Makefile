@@ -19,7 +19,7 @@ run: $(VENV)/.run
 	@exec $(BIN)/frontdesk serve
 
 test: $(VENV)/.test
-	@$(BIN)/python -m pytest -n 2 $(PYTEST_ARGUMENTS)
+	@$(BIN)/python -m pytest -n 4 --dist worksteal $(PYTEST_ARGUMENTS)  # on two cores too: most tests wait
 
 check: $(VENV)/.test  ## what CI looks at beside the tests
 	$(BIN)/ruff check .

@@ -347,4 +347,6 @@ async def test_the_same_question_costs_one_round_trip_and_no_vector(desk: Desk, 
 
     assert (same.outcome, sent_for_the_same, searched_for_the_same) == ("reused", ["EVALSHA"], 0)
     assert reworded.outcome == "reused"
-    assert counting.sent[1:] == ["EVALSHA", "FT.CREATE", "FT.SEARCH", "EVALSHA"]
+    # EVAL, after an EVALSHA in vain, is how a server gets a script that no test has run there yet.
+    sent_for_the_other = [command for command in counting.sent[1:] if command != "EVAL"]
+    assert sent_for_the_other == ["EVALSHA", "FT.CREATE", "FT.SEARCH", "EVALSHA"]

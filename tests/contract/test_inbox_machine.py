@@ -395,7 +395,7 @@ class InboxMachine(RuleBasedStateMachine):
             self.runner.close()
 
 
-@pytest.mark.timeout(1800 if THOROUGH else 120)
+@pytest.mark.timeout(1800 if THOROUGH else 300)
 @pytest.mark.parametrize("partitions", [1, 2])
 def test_the_inbox_does_what_its_model_does(redis_url: str, partitions: int) -> None:
     """Whatever the order of acts: nothing lost, nothing twice, in order, and nothing kept that was forgotten."""
@@ -403,7 +403,7 @@ def test_the_inbox_does_what_its_model_does(redis_url: str, partitions: int) -> 
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=1500 if THOROUGH else 80,
+            max_examples=1500 if THOROUGH else 50,
             stateful_step_count=80 if THOROUGH else 50,
             deadline=None,
             suppress_health_check=list(HealthCheck),
