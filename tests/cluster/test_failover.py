@@ -32,6 +32,7 @@ from bot.store.scripts import Scripts
 from tests.contract.samples import LEASE, claimed_by, conversation, inbox_on, incoming
 from tests.servers.redis_cluster import RedisCluster, redis_cluster
 
+pytestmark = pytest.mark.timeout(300)
 PARTITIONS = 12
 LONG_AGO = -1e9
 """On the monotonic clock: such a lease has ended unless it is renewed."""

@@ -71,6 +71,7 @@ def bot_on(world: World, many: Many) -> Bot:
     return world.bot(world.platforms(), world.with_model(), world.unlimited(), settings)
 
 
+@pytest.mark.timeout(400)
 async def test_a_primary_dies_under_load(world: World, many: Many) -> None:
     """Its replica takes over, and comes to have one itself: each question is answered, once and in order."""
     async with bot_on(world, many) as bot:

@@ -35,7 +35,7 @@ class RedisCluster:
         """The primary that has this key now.
 
         Raises:
-            AssertionError: none says so within half a minute.
+            AssertionError: none says so in time.
         """
         slot, found = key_slot(key.encode()), list[Node]()
 

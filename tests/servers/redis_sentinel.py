@@ -40,7 +40,7 @@ class RedisSentinel:
         """The server that both Sentinels call the primary, and which says so itself.
 
         Raises:
-            AssertionError: they do not agree within half a minute.
+            AssertionError: they do not agree in time.
         """
         found: list[Node] = []
 
