@@ -35,7 +35,7 @@ async def assert_answered_once(house: House, count: int) -> None:
     """So many neighbours have one answer each, their own."""
     slack = house.world.slack
     for number in range(count):
-        await slack.wait_until(lambda channel=f"D9{number}": slack.from_bot(channel), "an answer", seconds=60)  # type: ignore[misc]
+        await slack.wait_until(lambda channel=f"D9{number}": slack.from_bot(channel), "an answer")  # type: ignore[misc]
     for number in range(count):
         assert [text_of(sent) for sent in slack.from_bot(f"D9{number}")] == [f"You said: Neighbour {number}?"]
 
@@ -69,7 +69,7 @@ async def test_socket_mode_frames() -> None:
                 else:
                     await _send(house, frame)
             # Ten thousand at once would not be stored in time, and Slack would bring them again.
-            await slack.wait_until(lambda: whole <= {ack.envelope_id for ack in sockets.acks}, "all acks", seconds=60)
+            await slack.wait_until(lambda: whole <= {ack.envelope_id for ack in sockets.acks}, "all acks")
         neighbours = -(-len(items) // BATCH)
         await assert_answered_once(house, neighbours)
         counts = await _all_counted(house, len(items) + neighbours)

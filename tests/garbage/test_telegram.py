@@ -34,7 +34,7 @@ async def assert_answered_once(house: House, count: int) -> None:
     """So many neighbours have one answer each, their own."""
     telegram = house.world.telegram
     for number in range(count):
-        await telegram.wait_messages(50_000 + number, 1, timeout_s=60)
+        await telegram.wait_messages(50_000 + number, 1)
     for number in range(count):
         assert [sent.text for sent in telegram.messages(50_000 + number)] == [f"You said: Neighbour {number}?"]
 
@@ -53,7 +53,7 @@ async def test_polled_updates() -> None:
             given.insert(len(given) // 2, neighbour)
             body = f'{{"ok":true,"result":[{",".join(given)}]}}'
             telegram.fail_next("getUpdates", Fault(how="raw", body=body.encode()))
-            await telegram.wait_until(lambda: not telegram.pending("getUpdates"), "the batch is taken", timeout_s=60)
+            await telegram.wait_until(lambda: not telegram.pending("getUpdates"), "the batch is taken")
         await telegram.wait_confirmed(timeout_s=60)
         await assert_answered_once(house, len(batches))
         counts = await house.counts("telegram")

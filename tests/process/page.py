@@ -40,12 +40,12 @@ class PageVisitor:
         async with self._http.post(f"{self._url}/chat", json=body) as response:
             assert response.status == 202, await response.text()
 
-    async def ask(self, text: str, *, seconds: float = 20) -> str:
+    async def ask(self, text: str, *, seconds: float = 60) -> str:
         """Hand a message in and wait for the reply to it."""
         await self.post(text)
         return await self.next_reply(seconds=seconds)
 
-    async def next_reply(self, *, seconds: float = 20) -> str:
+    async def next_reply(self, *, seconds: float = 60) -> str:
         """The next reply."""
         async with asyncio.timeout(seconds):
             while True:

@@ -24,9 +24,7 @@ from tests.servers.tied import tied
 ROOT = Path(__file__).resolve().parents[2]
 OURS = re.compile(r"FRONTDESK_(?!SHARED)|TELEGRAM_|SLACK_|OPENAI_|REDIS_URL")
 """Variables of the machine that the tests run on must not reach the bot."""
-START_S = 60.0
-STOP_S = 60.0
-COMMAND_S = 60.0
+START_S = STOP_S = COMMAND_S = 120.0
 
 
 def environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:

@@ -103,7 +103,7 @@ async def test_kill_in_full_flight_loses_nothing(world: World) -> None:
             else:
                 world.slack.say(f"D{person}", f"U{person}", question(person, 0))
         await world.telegram.wait_until(
-            lambda: answered() == len(quick) and len(world.model.chats) >= 70, "some are answered", timeout_s=60
+            lambda: answered() == len(quick) and len(world.model.chats) >= 70, "some are answered"
         )
         await bot.kill()
         answering.set()

@@ -45,9 +45,7 @@ async def test_a_connection_that_breaks_while_sending_costs_no_answer(world: Wor
         world.telegram.say("How much is a transfer?", user=ANN)
         await world.telegram.wait_until(lambda: len(world.telegram.calls_of("sendMessage")) == 1, "the first cut")
         world.telegram.say("What is a loan?", user=BOB)
-        await world.telegram.wait_until(
-            lambda: len(world.telegram.calls_of("sendMessage")) == 4, "both sent again", timeout_s=30
-        )
+        await world.telegram.wait_until(lambda: len(world.telegram.calls_of("sendMessage")) == 4, "both sent again")
         world.telegram.say("Thanks.", user=BOB)
         to_bob = await world.telegram.wait_messages(BOB.id, 3)
 
@@ -61,7 +59,7 @@ async def test_a_post_that_slack_took_in_silence_is_found_again(world: World) ->
     world.slack.fail("chat.postMessage", Fault(cut="after"))
     async with world.bot(world.platforms(), world.with_model(), world.unlimited()):
         world.slack.say("D1", "U1", "How much is a transfer?")
-        await world.slack.wait_until(lambda: world.slack.calls("conversations.history"), "it is looked for", seconds=30)
+        await world.slack.wait_until(lambda: world.slack.calls("conversations.history"), "it is looked for")
         world.slack.say("D1", "U1", "And a card?")
         await world.slack.wait_until(lambda: len(world.slack.from_bot("D1")) == 2, "the next answer")
 
@@ -152,7 +150,7 @@ async def test_who_waits_long_is_kept_company(world: World) -> None:
     async with world.bot(world.platforms(), world.with_model(), world.unlimited()):
         world.telegram.say("多久能到账？", user=ANN)
         world.slack.say("D1", "U1", "How long does it take?")
-        sent = await world.telegram.wait_messages(ANN.id, 2, timeout_s=30)
+        sent = await world.telegram.wait_messages(ANN.id, 2)
         await world.slack.wait_until(lambda: len(world.slack.from_bot("D1")) == 2, "the answer in Slack")
 
     assert len(world.telegram.actions(ANN.id)) >= 3
@@ -174,15 +172,13 @@ async def test_an_embedded_redis_that_is_killed_while_people_write_loses_nothing
             await world.telegram.wait_until(
                 lambda before=before: len(world.model.chats) > before,  # type: ignore[misc]
                 "the first is asked",
-                timeout_s=60,
             )
             bot.kill_redis()
             for person in people:
-                await world.telegram.wait_messages(person, number + 1, timeout_s=60)
+                await world.telegram.wait_messages(person, number + 1)
                 await world.slack.wait_until(
                     lambda channel=f"D{person}", most=number: len(world.slack.from_bot(channel)) > most,  # type: ignore[misc]
                     "the answer in Slack",
-                    seconds=60,
                 )
             await bot.wait_ready()
         said = bot.said()
@@ -217,7 +213,7 @@ async def test_an_embedded_redis_that_dies_is_started_again_and_nobody_is_forgot
         world.telegram.say(f"Question of {late.id}", user=late)
         answering.set()
         for person in (*people, late):
-            await world.telegram.wait_messages(person.id, 1, timeout_s=60)
+            await world.telegram.wait_messages(person.id, 1)
         await bot.wait_ready()
         said = bot.said()
 

@@ -119,7 +119,7 @@ async def test_every_answer_arrives_once_and_hardly_a_call_is_refused(world: Wor
     slack.close(CLOSED_CHANNEL, RETRY_AFTER_S)
     await ask_everywhere(world)
     await world.telegram.wait_until(
-        lambda: len(world.telegram.calls_of("sendChatAction")) >= CHATS, "typing in many chats", timeout_s=30
+        lambda: len(world.telegram.calls_of("sendChatAction")) >= CHATS, "typing in many chats"
     )
     thinking.set()
     others = [place for place in expected if place not in (CLOSED, CLOSED_CHANNEL)]

@@ -42,7 +42,7 @@ class People:
     async def heard(self) -> None:
         """Until all they wrote is acknowledged."""
         expected = self._rounds * len(PEOPLE)
-        await self._slack.wait_until(lambda: len(self._acked()) == expected, f"{expected} messages heard", seconds=60)
+        await self._slack.wait_until(lambda: len(self._acked()) == expected, f"{expected} messages heard")
         await self._telegram.wait_confirmed(timeout_s=60)
 
     def _acked(self) -> set[str]:
@@ -56,7 +56,6 @@ class People:
         await self._slack.wait_until(
             lambda: all(len(texts) >= self._rounds for number in PEOPLE for texts in self._answers(number)),
             "everybody's answers",
-            seconds=60,
         )
         for number in PEOPLE:
             expected = [f"You said: person {number} message {one + 1}" for one in range(self._rounds)]
@@ -121,7 +120,7 @@ async def test_two_gateways_that_come_and_go_lose_and_double_nothing(world: Worl
         people.write()
         await people.heard()
         second.resume()
-        await world.telegram.wait_until(lambda: "the lead is lost" in second.said(), "it stands by", timeout_s=30)
+        await world.telegram.wait_until(lambda: "the lead is lost" in second.said(), "it stands by")
         people.write()
         await people.heard()
         await people.answered()

@@ -246,7 +246,6 @@ async def test_bounds_hold_under_overload(world: World) -> None:
                     and full in [sent.text for sent in world.telegram.messages(1)]
                 ),
                 "everybody's word",
-                timeout_s=60,
             )
             await asyncio.gather(*(drained(bot) for bot in workers))
         finally:

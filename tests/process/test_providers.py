@@ -27,11 +27,11 @@ async def test_the_next_provider_answers_and_its_answer_is_not_kept_for_others(w
         }
         async with world.bot(world.platforms(), world.unlimited(), settings):
             world.telegram.say("How much is a transfer?", user=ANN)
-            by_second = await world.telegram.wait_messages(ANN.id, 1, timeout_s=30)
+            by_second = await world.telegram.wait_messages(ANN.id, 1)
             world.model.always = None
             world.model.reply("From the first.")
             world.telegram.say("How much is a transfer?", user=User(id=2))
-            by_first = await world.telegram.wait_messages(2, 1, timeout_s=30)
+            by_first = await world.telegram.wait_messages(2, 1)
 
     assert "From the second." in by_second[0].text
     assert "From the first." in by_first[0].text
@@ -41,7 +41,7 @@ async def test_hung_turns_stop_nobody_whose_answer_is_stored(world: World) -> No
     """As many people ask as there are workers, and the model hangs; who asks what is known is answered meanwhile."""
     world.model.reply("Five euros.")
     settings = {"FRONTDESK_WORKERS__CONCURRENCY": "8"}
-    async with world.bot(world.platforms(), world.with_model(timeout="60s"), world.unlimited(), settings):
+    async with world.bot(world.platforms(), world.with_model(timeout="300s"), world.unlimited(), settings):
         world.telegram.say("How much is a transfer?", user=ANN)
         await world.telegram.wait_messages(ANN.id, 1)
         world.model.always = Hang()
@@ -49,7 +49,7 @@ async def test_hung_turns_stop_nobody_whose_answer_is_stored(world: World) -> No
             world.telegram.say(f"Question {number} about cards?", user=User(id=100 + number))
         await world.telegram.wait_until(lambda: len(world.model.chats) >= 5, "four calls that hang")
         world.telegram.say("How much is a transfer?", user=User(id=2))
-        sent = await world.telegram.wait_messages(2, 1, timeout_s=20)
+        sent = await world.telegram.wait_messages(2, 1)
         hung = len(world.model.chats) - 1
         world.model.always = None
 

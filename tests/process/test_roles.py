@@ -50,11 +50,10 @@ async def test_two_gateways_and_two_workers_lose_and_double_nothing(world: World
             world.telegram.say(f"question {number} b", user=User(id=number))
             world.slack.say(f"D{number}", f"U{number}", f"question {number} b")
         for number in PEOPLE:
-            await world.telegram.wait_messages(number, 2, timeout_s=60)
+            await world.telegram.wait_messages(number, 2)
             await world.slack.wait_until(
                 lambda channel=f"D{number}": len(world.slack.from_bot(channel)) >= 2,  # type: ignore[misc]
                 f"two answers in D{number}",
-                seconds=60,
             )
     finally:
         codes = [await one.stop() for one in (gateways[1], workers[1])]

@@ -28,7 +28,7 @@ async def test_messages_come_by_webhook_and_wait_while_we_are_killed(world: Worl
     await bot.start()
     world.telegram.webhook.base = bot.url
     world.telegram.say("three", user=ANN)
-    sent = await world.telegram.wait_messages(ANN.id, 3, timeout_s=30)
+    sent = await world.telegram.wait_messages(ANN.id, 3)
     await world.telegram.wait_confirmed()
     code = await bot.stop()
 

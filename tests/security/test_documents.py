@@ -129,7 +129,7 @@ async def on_telegram(world: World, number: int, attack: Attack) -> None:
     """Ask in a private chat; no preview, no link of the model's own, nobody mentioned."""
     user = User(id=5000 + number)
     world.telegram.say(attack.question, user=user)
-    messages = await world.telegram.wait_messages(user.id, timeout_s=60)
+    messages = await world.telegram.wait_messages(user.id)
 
     assert not any(message.preview for message in messages)
     live = live_in_telegram(Part(text=message.text, entities=tuple(message.entities)) for message in messages)
@@ -141,7 +141,7 @@ async def on_slack(world: World, number: int, attack: Attack) -> None:
     """Ask in a direct message; nothing unfurls and nobody is called."""
     channel, user = f"D{number + 100}", f"U{number + 100}"
     world.slack.say(channel, user, attack.question)
-    await world.slack.wait_until(lambda: world.slack.from_bot(channel), "an answer", seconds=60)
+    await world.slack.wait_until(lambda: world.slack.from_bot(channel), "an answer")
 
     posts = [call.params for call in world.slack.calls("chat.postMessage") if call.params["channel"] == channel]
     for post in posts:
@@ -156,7 +156,7 @@ async def on_slack(world: World, number: int, attack: Attack) -> None:
 async def on_page(url: str, attack: Attack, shown: dict[str, str]) -> None:
     """Ask on the chat page; what it shows is looked at for all answers at once."""
     async with PageVisitor(url) as page:
-        shown[attack.name] = await page.ask(attack.question, seconds=60)
+        shown[attack.name] = await page.ask(attack.question)
     assert_sources(shown[attack.name], attack)
 
 
@@ -175,14 +175,14 @@ async def look_at_page(world: World, attacks: Sequence[Attack], shown: dict[str,
 async def look_at_memory(world: World, attack: Attack) -> None:
     """An answer that begins with /reset has reset nothing: it can still be asked about."""
     world.telegram.say("/source 1", user=User(id=5000))
-    shown = (await world.telegram.wait_messages(5000, 2, timeout_s=60))[1]
+    shown = (await world.telegram.wait_messages(5000, 2))[1]
     assert f"case {attack.name}" in shown.text
     assert_given(
         live_in_telegram([Part(text=shown.text, entities=tuple(shown.entities))]),
         request_about(world, attack.question),
     )
     world.telegram.say("And since when?", user=User(id=5000))
-    await world.telegram.wait_messages(5000, 3, timeout_s=60)
+    await world.telegram.wait_messages(5000, 3)
 
     messages = request_about(world, "And since when?")["messages"]
     assert messages[1]["content"] == attack.question

@@ -24,7 +24,7 @@ def package_file(package: str, *parts: str) -> Path:
 
 
 @contextmanager
-def redis_server(folder: Path, *extra: str, seconds: float = 20) -> Iterator[str]:
+def redis_server(folder: Path, *extra: str, seconds: float = 60) -> Iterator[str]:
     """Run a server in `folder`; yields its URL. Stopped by pid at the end, or with us when we are killed.
 
     Args:

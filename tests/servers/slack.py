@@ -239,7 +239,7 @@ class SlackServer:
         """Let the next calls of a method go wrong, one fault each."""
         self.api.faults[method].extend(faults)
 
-    async def wait_until(self, holds: Callable[[], object], what: str, *, seconds: float = 20) -> None:
+    async def wait_until(self, holds: Callable[[], object], what: str, *, seconds: float = 60) -> None:
         """Return once `holds()` is true.
 
         Raises:

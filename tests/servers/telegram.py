@@ -236,7 +236,7 @@ class TelegramServer:
         """Ids of the updates that no offset has confirmed."""
         return self._queue.unconfirmed
 
-    async def wait_until(self, met: Callable[[], bool], description: str, *, timeout_s: float = 10) -> None:
+    async def wait_until(self, met: Callable[[], bool], description: str, *, timeout_s: float = 60) -> None:
         """Return once a condition is met; fail with its description after a while."""
         deadline = time.monotonic() + timeout_s
         while not met():
@@ -244,13 +244,13 @@ class TelegramServer:
                 raise AssertionError(f"not within {timeout_s} s: {description}")
             await asyncio.sleep(0.01)
 
-    async def wait_messages(self, chat_id: int, count: int = 1, *, timeout_s: float = 10) -> list[Sent]:
+    async def wait_messages(self, chat_id: int, count: int = 1, *, timeout_s: float = 60) -> list[Sent]:
         """The bot's messages in a chat, once there are so many."""
         met = lambda: len(self.messages(chat_id)) >= count  # noqa: E731 - one use, named for the reader
         await self.wait_until(met, f"{count} messages in chat {chat_id}", timeout_s=timeout_s)
         return self.messages(chat_id)
 
-    async def wait_confirmed(self, *, timeout_s: float = 10) -> None:
+    async def wait_confirmed(self, *, timeout_s: float = 60) -> None:
         """Return once every update is confirmed."""
         await self.wait_until(lambda: not self.unconfirmed, "all updates confirmed", timeout_s=timeout_s)
 
