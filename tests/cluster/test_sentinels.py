@@ -62,6 +62,7 @@ async def test_a_primary_that_would_go_on_alone_is_warned_about(
     pair: RedisSentinel, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Cut off from Sentinels and replica it would take messages that are lost; not where it refuses by itself."""
+    await asyncio.to_thread(pair.wait_whole)  # another test may have had it fail over
     client, primary = connect(pair.url), await asyncio.to_thread(lambda: pair.primary)
     await probe(client, url=pair.url)
     warned = caplog.text
