@@ -19,6 +19,8 @@ NEAR_S = 60.0
 """A window explains a double only if the copy before came so near to it: a lease, a timed out send, a failover."""
 FEWEST_MINUTES = 5
 """Of memory, for a line through them."""
+STEP_MB = 0.135
+"""By so much glibc's heap grows when it has no gap that is large enough: 132 KiB, M_TOP_PAD and a page."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -184,7 +186,7 @@ def waits(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slope:
-    """A process's memory: mean of the first and of the last minute in MB, MB per hour, twice its standard error."""
+    """A process's memory: mean of the first and of the last minute in MB, MB per hour, and what may be by chance."""
 
     first: float
     last: float
@@ -193,7 +195,7 @@ class Slope:
 
     @property
     def within_noise(self) -> bool:
-        """It cannot be told from no growth at all; how much growth could hide in the noise, `noise` says."""
+        """It cannot be told from no growth at all; how much could hide in the noise, `noise` says."""
         return abs(self.per_hour) <= self.noise
 
 
@@ -202,7 +204,8 @@ def slope(samples: Sequence[tuple[float, float]]) -> Slope | None:
 
     Memory goes up in steps, so a minute resembles the one before: fewer of them are independent of each other than
     there are. How many, the correlation of neighbouring residuals says (Santer et al. 2000, *Statistical significance
-    of trends and trend differences in layer-average atmospheric temperature time series*).
+    of trends and trend differences in layer-average atmospheric temperature time series*). The noise is twice the
+    standard error, and at least what one step of the heap in the middle of the time makes of a level line.
     """
     minutes: dict[int, list[float]] = defaultdict(list)
     for at, size in samples:
@@ -217,4 +220,5 @@ def slope(samples: Sequence[tuple[float, float]]) -> Slope | None:
     independent = len(rest) * (1 - alike) / (1 + alike)
     spread = sum((hour - statistics.fmean(hours)) ** 2 for hour in hours)
     error = math.sqrt(squares / max(1.0, independent - 2) / spread)
-    return Slope(first=sizes[0], last=sizes[-1], per_hour=line.slope, noise=2 * error)
+    step = 1.5 * STEP_MB / (hours[-1] - hours[0])
+    return Slope(first=sizes[0], last=sizes[-1], per_hour=line.slope, noise=max(2 * error, step))

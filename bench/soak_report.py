@@ -166,7 +166,7 @@ def print_figures(found: Figures) -> None:
 
 def print_memory(memory: Mapping[str, Slope | None]) -> None:
     """Of processes that lived through the run."""
-    print("\n| memory, MB | first minute | last | MB/h (± twice its standard error) | within noise |")
+    print("\n| memory, MB | first minute | last | MB/h ± noise | within noise |")
     print("|---|---|---|---|---|")
     for name, line in memory.items():
         if line is not None:

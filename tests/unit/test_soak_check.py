@@ -113,6 +113,19 @@ def test_a_leak_has_a_slope_and_a_level_line_has_none() -> None:
     assert slope([(0, 1.0), (60, 1.0), (120, 1.0), (180, 1.0)]) is None
 
 
+def test_one_step_of_the_heap_is_no_growth_and_five_are() -> None:
+    """Steps without any scatter around them: the standard error alone would take each for growth."""
+    one, five = (
+        slope([(at, 100 + 0.135 * min(most, at * (most + 1) // 1200)) for at in range(0, 1200, 10)]) for most in (1, 5)
+    )
+
+    assert one is not None
+    assert one.per_hour > 0.5
+    assert one.within_noise
+    assert five is not None
+    assert not five.within_noise
+
+
 def test_memory_that_drifts_is_not_taken_for_one_that_scatters() -> None:
     """The same 20 minutes: in order each resembles the one before, so less is known of the slope."""
     drift = [100 + math.sin(minute / 3) for minute in range(20)]
