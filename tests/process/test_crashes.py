@@ -176,11 +176,12 @@ class Matrix:
     def __post_init__(self) -> None:
         """Answers that nobody else has, and a patient Slack.
 
-        It repeats at once what a broken socket brought. What it repeats because nobody acknowledged it in time comes
-        behind what was written later, which is no order that we could keep.
+        It repeats at once what a broken socket brought, and does not give up after three gateways. What it repeats
+        because nobody acknowledged it in time comes behind what was written later, an order that we could not keep.
         """
         self.world.model.reply(echo)
         self.world.slack.sockets.ack_timeout_s = 120.0
+        self.world.slack.sockets.retry_delays_s = (0.0, 0.5, *(2.0 for _ in range(60)))
 
     def bot(self, folder: str, *before_serve: str, role: Role) -> Bot:
         """A process of that role; those of one folder write into one file."""
@@ -251,7 +252,7 @@ async def test_killed_on_a_cluster_nobody_is_forgotten(world: World, shared_redi
 
 
 async def killed_at(points: Sequence[str], matrix: Matrix, role: Role) -> None:
-    """One crash after another on the same data; the last process finishes what they left."""
+    """One crash after another on the same data; the last process of a round finishes what they left."""
     world, found = matrix.world, Found()
     async with matrix.living(*LIVING[role]):
         for nth in range(2, 2 + ROUNDS):
@@ -259,8 +260,9 @@ async def killed_at(points: Sequence[str], matrix: Matrix, role: Role) -> None:
                 await matrix.crash(role, point, nth)
                 if role != "gateway":
                     await found.look(matrix.redis_url, world)
-        async with matrix.living(role):
-            await matrix.ends()
+            # Before the next round: who has seen ten crashes is given up.
+            async with matrix.living(role):
+                await matrix.ends()
     check(world, matrix.people, found)
     if role == "gateway":
         assert set(times_asked(world).values()) == {1}
