@@ -2,7 +2,7 @@
 
 **Gaps.** For each read from a socket asyncio asks for a block of 256 KiB and then cuts it down to what came. What is
 allocated meanwhile lies in the rest, so the next read finds no gap of that size and the heap grows: by about 150 bytes
-for each Slack event, without end in 10,000 of them. Gaps of 32 KiB are found again.
+a message, half of them Slack's, without end in 10,000 of them. Gaps of 32 KiB are found again.
 
 **Garbage.** Once in a thousand messages or some, Python looks through all objects, and meanwhile nobody is answered.
 Modules and settings are more than a hundred thousand: 80 ms in a gateway and 190 in a worker, on a busy machine. What
