@@ -115,6 +115,9 @@ def test_reading_grows_with_the_length(reader: str) -> None:
     slow: list[str] = []
     for piece in PIECES:
         short, long = of_length(piece, SHORT), of_length(piece, LONG)
-        if seconds(read, long, best_of=1) > QUICK_S and seconds(read, long) > MOST_TIMES * seconds(read, short):
+        # Looked at three times: on a busy machine the processor's own caches are shared, and one figure says little.
+        if seconds(read, long, best_of=1) > QUICK_S and all(
+            seconds(read, long) > MOST_TIMES * seconds(read, short) for _ in range(3)
+        ):
             slow.append(repr(piece))
     assert slow == []
