@@ -174,10 +174,16 @@ class TelegramReceiver:
             TelegramError: the first of them is in doubt.
         """
         numbers = [(place, number) for place, one in enumerate(updates) if (number := _update_id(one)) is not None]
-        # At first nothing is known: most of them are true.
-        last = sorted(number for _, number in numbers)[len(numbers) // 2] if numbers else 0
-        last = self._offset if self._offset is not None else last
         doubted, self._doubted = self._doubted, None
+        last = self._offset or 0
+        if self._offset is None and numbers:
+            # At first nothing is known: those are true that have a neighbour, and one alone when it comes again.
+            last = sorted(number for _, number in numbers)[len(numbers) // 2]
+            if sum(abs(number - last) <= FAR for _, number in numbers) < 2:
+                if doubted is None:
+                    self._doubted = last
+                    return []
+                last = doubted
         for place, number in numbers:
             if abs(number - last) > FAR and (doubted is None or abs(number - doubted) > FAR):
                 log.warning("telegram: ids of updates leap from %d to %d; asking again", last, number)

@@ -14,20 +14,30 @@ FAR_AHEAD = 1 << 31
 
 
 @pytest.mark.parametrize(
-    ("false_id", "place", "at_start"),
-    [(5, 0, True), (5, 2, False), (FAR_AHEAD, 0, False), (FAR_AHEAD, 2, True), (FAR_AHEAD, 2, False)],
+    ("false_id", "place", "of", "at_start"),
+    [
+        (5, 0, 3, True),
+        (5, 2, 3, False),
+        (FAR_AHEAD, 0, 1, True),
+        (FAR_AHEAD, 0, 2, True),
+        (FAR_AHEAD, 2, 3, True),
+        (FAR_AHEAD, 0, 3, False),
+        (FAR_AHEAD, 2, 3, False),
+    ],
 )
-async def test_a_false_id_costs_no_message(server: TelegramServer, false_id: int, place: int, at_start: bool) -> None:
-    """One answer names one of three updates by a false id while another waits: each is stored once, in order."""
+async def test_a_false_id_costs_no_message(
+    server: TelegramServer, false_id: int, place: int, of: int, at_start: bool
+) -> None:
+    """One answer names one of its updates by a false id while another waits: each is stored once, in order."""
     gate = FakeGate()
 
     async def answer_falsely(_: object = None) -> None:
         gate.before_put = None
-        updates = [server.update(server.say(f"m{number}", user=ANN)) for number in range(3)]
+        updates = [server.update(server.say(f"m{number}", user=ANN)) for number in range(of)]
         told = [update | ({"update_id": false_id} if at == place else {}) for at, update in enumerate(updates)]
         body = json.dumps({"ok": True, "result": told}).encode()
         server.fail_next("getUpdates", Fault(how="raw", body=body))
-        server.say("m3", user=ANN)
+        server.say(f"m{of}", user=ANN)
 
     if at_start:
         await answer_falsely()
@@ -35,10 +45,10 @@ async def test_a_false_id_costs_no_message(server: TelegramServer, false_id: int
         gate.before_put = answer_falsely
         server.say("earlier", user=LI)
     async with receiving(server, gate):
-        await server.wait_until(lambda: "m3" in gate.texts, "the last message")
+        await server.wait_until(lambda: f"m{of}" in gate.texts, "the last message")
         await server.wait_confirmed()
 
-    assert [text for text in gate.texts if text != "earlier"] == ["m0", "m1", "m2", "m3"]
+    assert [text for text in gate.texts if text != "earlier"] == [f"m{number}" for number in range(of + 1)]
 
 
 @pytest.mark.parametrize("elsewhere", [1_500_000_000])
