@@ -70,6 +70,20 @@ async def test_pauses_of_chats_close_no_other(budget: RedisOutbound, pauses_s: t
     assert await waits(budget, CHATS[5]) == NOW
 
 
+async def test_the_bot_is_closed_for_five_minutes_at_most(scripts: Scripts, budget: RedisOutbound) -> None:
+    """Long pauses of chats that end alike by chance must not cost all others an hour; one chat more tells if they do."""
+    hour = timedelta(hours=1)
+    for where in CHATS[:3]:
+        await budget.close(where, hour)
+    closed = await waits(budget, CHATS[5])
+    passes(scripts, closed)
+    opened = await waits(budget, CHATS[5]), await waits(budget, CHATS[0])
+    await budget.close(CHATS[4], hour - closed)
+
+    assert (closed, opened) == (timedelta(minutes=5), (NOW, hour - closed))
+    assert await waits(budget, CHATS[5], "again") == closed
+
+
 async def test_one_chat_that_is_told_again_and_again_is_one(scripts: Scripts, budget: RedisOutbound) -> None:
     """Also if it is closed anew as soon as it opens."""
     for _ in range(9):
