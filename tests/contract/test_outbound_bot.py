@@ -71,7 +71,7 @@ async def test_pauses_of_chats_close_no_other(budget: RedisOutbound, pauses_s: t
 
 
 async def test_the_bot_is_closed_for_five_minutes_at_most(scripts: Scripts, budget: RedisOutbound) -> None:
-    """Long pauses of chats that end alike by chance must not cost all others an hour; one chat more tells if they do."""
+    """Long pauses of chats that end alike by chance cost all others no hour; one chat more tells if it is the bot."""
     hour = timedelta(hours=1)
     for where in CHATS[:3]:
         await budget.close(where, hour)
