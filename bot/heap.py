@@ -20,8 +20,10 @@ BLOCK = 32 * 1024
 
 def read_small_blocks() -> None:
     """From now on, of all connections of this process."""
-    # The library has no setting for it, but the same attribute from Python 3.7 to 3.14.
-    selector_events._SelectorTransport.max_size = BLOCK  # type: ignore[attr-defined]  # noqa: SLF001
+    # The library has no setting for it; where this attribute of Python 3.11 is gone, its blocks stay as they are.
+    transport = getattr(selector_events, "_SelectorTransport", None)
+    if transport is not None:
+        transport.max_size = BLOCK
 
 
 def set_start_aside() -> None:

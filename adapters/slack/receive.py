@@ -27,7 +27,9 @@ from bot.request_body import BodyRefused, body_of
 
 CHECK = timedelta(minutes=1)
 _UNFIT = 3
-"""So many requests whose signature does not fit, and none since whose does, are an alarm: a wrong secret or clock."""
+_UNFIT_FOR_S = 600.0
+"""So many requests whose signature does not fit, and none since whose does, are an alarm: a wrong secret or clock. It
+ends so long after the last one: a stranger may have sent them, where nobody else writes."""
 _OLDEST_S = 300
 """Of a signature, for the library that verifies it."""
 
@@ -96,6 +98,7 @@ class SlackHttpReceiver:
         self._verifier = SignatureVerifier(signing_secret)
         self._heard: float | None = None
         self._unfit = 0
+        self._unfit_at = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Ask who we are, and then whether that still holds, until `stop`: the messages come through `handle`."""
@@ -104,7 +107,7 @@ class SlackHttpReceiver:
 
     def not_ready(self) -> str | None:
         """Why messages cannot reach us now; None when they can."""
-        if self._unfit >= _UNFIT:
+        if self._unfit >= _UNFIT and time.monotonic() - self._unfit_at < _UNFIT_FOR_S:
             return "requests come whose signature does not fit SLACK_SIGNING_SECRET and this machine's clock"
         return self._intake.reason
 
@@ -121,7 +124,8 @@ class SlackHttpReceiver:
             return Response(status_code=refused.status)
         if not self._is_signed(request, body):
             self._meter.received("slack", "unproven")
-            self._unfit += "x-slack-signature" in request.headers
+            if "x-slack-signature" in request.headers:
+                self._unfit, self._unfit_at = self._unfit + 1, time.monotonic()
             _log.warning("slack: a request without a valid signature was refused%s", _by_the_clock(request))
             return Response(status_code=401)
         self._heard = time.monotonic()

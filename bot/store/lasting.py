@@ -66,11 +66,7 @@ class Lasting:
             return
         batch = self._open.get(prefix)
         if batch is None:
-            batch, under_way = _Batch(), self._under_way[prefix]
-            self._open[prefix] = batch
-            task = asyncio.create_task(self._send(prefix, batch, {*under_way}), name="store - lasting")
-            under_way.add(task)
-            task.add_done_callback(under_way.discard)
+            batch = self._begin(prefix)
         batch.marks += hour, message_id
         await batch.over.wait()
         if batch.gone is None:
@@ -78,16 +74,28 @@ class Lasting:
         if message_id in batch.gone:
             raise StoreUnavailable("lasting: gone with the server that had it")
 
+    def _begin(self, prefix: str) -> _Batch:
+        batch, under_way = _Batch(), self._under_way[prefix]
+        task = asyncio.create_task(self._send(prefix, batch, {*under_way}), name="store - lasting")
+
+        def ended(task: asyncio.Task[None]) -> None:
+            under_way.discard(task)
+            if self._open.get(prefix) is batch:
+                del self._open[prefix]
+            batch.over.set()
+
+        self._open[prefix] = batch
+        under_way.add(task)
+        task.add_done_callback(ended)
+        return batch
+
     async def _send(self, prefix: str, batch: _Batch, before: set[asyncio.Task[None]]) -> None:
         """Let others join while earlier waits are under way, but not for long; then wait for all of them."""
+        if before:
+            await asyncio.wait(before, timeout=GATHERED_FOR.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
+        del self._open[prefix]
         try:
-            if before:
-                seconds = GATHERED_FOR.total_seconds()
-                await asyncio.wait(before, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            del self._open[prefix]
             gone = await self._scripts.run_lasting("lasting", [prefix], keys.SEEN_MS, *batch.marks)
             batch.gone = frozenset(message_id.decode() for message_id in cast("list[bytes]", gone))
         except StoreUnavailable as error:
             batch.failure = str(error)
-        finally:
-            batch.over.set()

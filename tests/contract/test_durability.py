@@ -119,6 +119,28 @@ async def test_messages_of_one_conversation_wait_for_the_disk_together() -> None
     assert waits < 10
 
 
+async def test_a_wait_that_was_cancelled_leaves_the_next_ones_alone() -> None:
+    """Whoever waited with it is told that nothing is certain; the next message is waited for as ever."""
+    with server("--appendonly", "yes", "--appendfsync", "everysec") as url:
+        client = Redis.from_url(url, protocol=3)
+        inbox = lasting(client, "fsync")
+        puts = []
+        for number in range(2):  # the second waits for others while the first waits for the disk
+            placed = asyncio.Event()
+            puts.append(asyncio.create_task(put(inbox, number, placed)))
+            await placed.wait()
+        waits = [task for task in asyncio.all_tasks() if task.get_name() == "store - lasting"]
+        for wait in waits:
+            wait.cancel()
+        told = await asyncio.gather(*puts, return_exceptions=True)
+        stored = await put(inbox, 2, asyncio.Event())
+        await client.aclose()
+
+    assert len(waits) == 2
+    assert [type(one) for one in told] == [StoreUnavailable] * 2
+    assert stored == "stored"
+
+
 async def test_what_is_lost_before_it_was_durable_is_not_acknowledged() -> None:
     """The server has it no more: the next try stores it. Nothing is asked about a message that was not to be stored."""
     with server("--appendonly", "yes", "--appendfsync", "always") as url, BlockingRedis.from_url(url) as admin:

@@ -137,6 +137,20 @@ async def test_a_signature_that_never_fits_is_an_alarm(
     assert endpoint.not_ready() is None
 
 
+async def test_the_alarm_about_signatures_ends(
+    server: SlackServer, endpoint: SlackHttpReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stranger may have sent them at night, when nobody writes whose signature fits."""
+    [event] = server.workspace.message_events("D1", _message("hello"))
+    for _ in range(3):
+        await server.post(event, signing="wrong secret")
+    alarm = endpoint.not_ready()
+    monkeypatch.setattr("adapters.slack.receive._UNFIT_FOR_S", 0.0)
+
+    assert alarm is not None
+    assert endpoint.not_ready() is None
+
+
 @pytest.mark.usefixtures("endpoint")
 async def test_the_url_is_verified(server: SlackServer) -> None:
     """Slack checks the address once when it is entered: the challenge comes back."""
