@@ -267,7 +267,9 @@ def part(world: World, url: str, name: str, role: str, *more: dict[str, str]) ->
     """A process of that role on that Redis, with a folder of its own for its output."""
     folder = world.folder / name
     folder.mkdir()
-    settings = {**world.platforms(), **world.with_model(), **world.unlimited(), "REDIS_URL": url}
+    # The model waits for as long as an outage lasts.
+    model = world.with_model(timeout="5m")
+    settings = {**world.platforms(), **model, **world.unlimited(), "REDIS_URL": url}
     for one in more:
         settings |= one
     return Bot(folder, settings, command=Bot.serving("--role", role))
