@@ -31,6 +31,7 @@ from adapters.slack.parse import Ignored, Me, parse_event, parse_slash
 from bot.errors import MalformedEvent, StoreUnavailable
 from bot.message import Incoming
 from bot.ports import Gate, Meter
+from bot.stopping import pause
 
 _PUT_S = 2.5
 """Slack waits 3 s for an acknowledgement; past that it repeats the event anyway."""
@@ -62,7 +63,7 @@ class Intake:
         self._client = client
         self._gate = gate
         self._meter = meter
-        self._check_s = check.total_seconds()
+        self._check = check
         self._order = _Order()
         self._app: AsyncApp | None = None
         self._me: Me | None = None
@@ -82,7 +83,7 @@ class Intake:
                 # Said once while it stays the same.
                 _log.log(logging.WARNING if reason != self.reason else logging.DEBUG, "slack: %s", reason)
                 self.reason = reason
-                await pause(stop, wait_s)
+                await pause(timedelta(seconds=wait_s), stop)
                 continue
             if answer is None:
                 break
@@ -98,7 +99,7 @@ class Intake:
         Nothing else tells who receives: events go on coming when the token is revoked, and no reply goes out.
         """
         while not stop.is_set():
-            await pause(stop, self._check_s)
+            await pause(self._check, stop)
             try:
                 answer = await unless_stopped(stop, self._client.auth_test())
             except CALL_ERRORS as error:
@@ -267,15 +268,6 @@ def explain(error: Exception, token_name: str, attempts: int) -> tuple[float, st
 
 def _backoff_s(attempts: int) -> float:
     return float(min(_FIRST_WAIT_S * 2 ** min(attempts - 1, 10), _LONGEST_WAIT_S))
-
-
-async def pause(stop: asyncio.Event, wait_s: float) -> None:
-    """Wait, or until `stop`."""
-    try:
-        async with asyncio.timeout(wait_s):
-            await stop.wait()
-    except TimeoutError:
-        return
 
 
 async def unless_stopped(stop: asyncio.Event, work: Coroutine[object, object, T]) -> T | None:

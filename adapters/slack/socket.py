@@ -27,9 +27,10 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.failures import CALL_ERRORS
-from adapters.slack.intake import explain, pause, unless_stopped
+from adapters.slack.intake import explain, unless_stopped
 from bot.lenient_json import loads
 from bot.ports import Meter, Reconnect
+from bot.stopping import pause
 
 _FINISH_S = 3.0
 """At the end: how long envelopes in work may take; Slack has given up on them by then."""
@@ -170,7 +171,7 @@ class SocketMode:
         self._say(told, _LEVELS.get(connection.why, logging.WARNING))
         # The first time at once: a cut connection is no reason to be away.
         at_once = self._cuts <= 1 and connection.why not in {"refused", "no_hello"}
-        await pause(stop, 0.0 if at_once else _backoff_s(self._cuts))
+        await pause(timedelta(seconds=0.0 if at_once else _backoff_s(self._cuts)), stop)
 
     def _say(self, reason: str, level: int) -> None:
         """Log why nothing comes, once while it stays the same."""
@@ -186,7 +187,7 @@ class SocketMode:
             wait_s, reason = explain(error, "SLACK_APP_TOKEN", self._failures)
             self._meter.reconnected("slack", "refused" if isinstance(error, SlackApiError) else "unreachable")
             self._say(reason, logging.WARNING)
-            await pause(stop, wait_s)
+            await pause(timedelta(seconds=wait_s), stop)
             return None
         self._failures = 0
         return socket
@@ -342,7 +343,7 @@ class _Connection:
         if not self.leaving.is_set():
             self._leave("closed")
         if self.why in _LINGERING:
-            await pause(stop, self._patience.linger)
+            await pause(timedelta(seconds=self._patience.linger), stop)
         if self._in_work:
             await asyncio.wait(self._in_work, timeout=_FINISH_S)
         await self._close()

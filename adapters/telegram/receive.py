@@ -16,7 +16,6 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -28,6 +27,7 @@ from adapters.telegram.parse import KINDS, Ignored, Me, parse
 from bot.errors import MalformedEvent, StoreUnavailable
 from bot.message import Incoming
 from bot.ports import Gate, Meter, Reconnect
+from bot.stopping import pause
 
 log = logging.getLogger(__name__)
 
@@ -322,13 +322,6 @@ async def unless_stopped(work: Coroutine[Any, Any, T], stop: asyncio.Event) -> T
         task.cancel()
         stopping.cancel()
         await asyncio.gather(task, stopping, return_exceptions=True)
-
-
-async def pause(delay: timedelta, stop: asyncio.Event) -> None:
-    """Wait, or until `stop`."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(delay.total_seconds()):
-            await stop.wait()
 
 
 def _reason(error: Exception) -> Reconnect | None:
