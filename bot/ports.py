@@ -27,7 +27,7 @@ class Gate(Protocol):
     """Where receivers hand messages in."""
 
     async def put(self, incoming: Incoming, *, placed: Callable[[], None] | None = None) -> Accepted:
-        """Store a message once; returns when the platform may be told, and calls `placed` when the next one may follow.
+        """Store a message once; returns when the platform may be told, calls `placed` if the next may follow sooner.
 
         Raises:
             StoreUnavailable: nothing is certain; do not acknowledge, the platform will bring it again.

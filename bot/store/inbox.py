@@ -30,8 +30,7 @@ log = logging.getLogger(__name__)
 
 End = Literal["settled", "done", "lost"]
 MOST_CHARS = 8_000
-"""Of a message's text: more than a question may have, so that it is refused all the same, and a full mailbox of 100
-stays below 4 MB."""
+"""Of a message's text: more than a question may have, and so little that a full mailbox of 100 stays below 4 MB."""
 MOST_COUNTED = 10_000
 """Conversations of a partition that a scrape looks at: some 20 ms of Redis at the most."""
 
@@ -81,7 +80,7 @@ class RedisInbox:
         """Store a message once, cut to `MOST_CHARS`; see `put.lua`. One round trip, and then one with others to last.
 
         Raises:
-            StoreUnavailable: nothing is certain; the platform must not be told that we have it.
+            StoreUnavailable: nothing is certain, or the message before is lost; the platform must bring it again.
         """
         conversation, hour = incoming.conversation, int(incoming.sent_at.astimezone(UTC).timestamp()) // 3600
         answer = await self._scripts.run(
@@ -100,11 +99,12 @@ class RedisInbox:
             max(keys.INDEX_MS, self._history_ms),
             keys.doorbell(),
             self._scripts.now,
+            *self._lasting.before(conversation.id),
         )
-        if placed is not None:
-            placed()
+        if answer == b"overtaking":
+            raise StoreUnavailable("put: the message before it is gone with the server that had it")
         if answer != b"unaddressed":
-            await self._lasting.wait(self._prefix(incoming), hour, incoming.id)
+            await self._lasting.wait(self._prefix(incoming), conversation.id, hour, incoming.id, placed)
         return cast("Accepted", cast("bytes", answer).decode())
 
     async def claim(self, token: str, *, has_place: bool = False, spared_from: int | None = None) -> Claimed | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import cast
@@ -50,20 +51,44 @@ class Lasting:
         self._scripts = scripts
         self._open: dict[str, _Batch] = {}
         self._under_way: defaultdict[str, set[asyncio.Task[None]]] = defaultdict(set)
+        self._last: dict[str, tuple[int, MessageId]] = {}
 
-    async def wait(self, prefix: str, hour: int, message_id: MessageId) -> None:
+    def before(self, conversation: str) -> tuple[int | str, str]:
+        """Hour and id of its message that was put last and is waited for; empty if none is."""
+        return self._last.get(conversation, ("", ""))
+
+    async def wait(
+        self,
+        prefix: str,
+        conversation: str,
+        hour: int,
+        message_id: MessageId,
+        placed: Callable[[], None] | None = None,
+    ) -> None:
         """Return when a message that was stored is as durable as was asked for; see `lasting.lua`.
 
         Args:
             prefix: of its partition.
+            conversation: its id.
             hour: of the platform's date, Unix hours, as it was stored with.
             message_id: its id.
+            placed: called before there is anything to wait for: the next one may follow, `before` names this one.
 
         Raises:
             StoreUnavailable: it is not, or the server that had it is gone, and the message with it.
         """
         if self._scripts.durability == "memory":
             return
+        mark = self._last[conversation] = hour, message_id
+        try:
+            if placed is not None:
+                placed()
+            await self._join(prefix, hour, message_id)
+        finally:
+            if self._last.get(conversation) == mark:
+                del self._last[conversation]
+
+    async def _join(self, prefix: str, hour: int, message_id: MessageId) -> None:
         batch = self._open.get(prefix)
         if batch is None:
             batch = self._begin(prefix)

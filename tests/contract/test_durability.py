@@ -155,6 +155,26 @@ async def test_what_is_lost_before_it_was_durable_is_not_acknowledged() -> None:
     assert (again, unaddressed) == ("stored", "unaddressed")
 
 
+async def test_nobody_overtakes_a_message_that_was_lost_before_it_was_durable() -> None:
+    """Another server than the one that had it takes the next one only behind it, when both come again."""
+    with server("--appendonly", "yes", "--appendfsync", "everysec") as url, BlockingRedis.from_url(url) as admin:
+        client = Redis.from_url(url, protocol=3)
+        inbox, placed = lasting(client, "fsync"), asyncio.Event()
+        first = asyncio.create_task(put(inbox, 1, placed))
+        await placed.wait()
+        erase(admin)
+        with pytest.raises(StoreUnavailable, match="put: the message before it is gone"):
+            await inbox.put(incoming(2))
+        with pytest.raises(StoreUnavailable, match="lasting: gone"):
+            await first
+        again = [await inbox.put(incoming(number)) for number in (1, 2)]
+        order = await client.lrange(f"{keys.inbox(0)}:mail:{incoming(0).conversation.id}", 0, -1)
+        await client.aclose()
+
+    assert again == ["stored", "stored"]
+    assert order == [incoming(number).id.encode() for number in (1, 2)]
+
+
 async def test_with_replica_a_message_is_stored_when_a_second_server_has_it() -> None:
     """While the replica hangs nothing counts as stored, a redelivery neither; then the platform's next try succeeds."""
     with primary_and_replica() as (primary, replica):

@@ -146,9 +146,10 @@ async def test_a_known_script_goes_by_its_name_alone(redis: Redis) -> None:
 async def test_an_error_of_a_script_is_the_stores(redis: Redis) -> None:
     """No error of the library passes, and none that quotes what people wrote."""
     await redis.set("fd:{p0}:mail:x", "no list")
+    given: list[str | int] = ["x", "1", "secret", 0, "direct", 1, 1, 1, "u", "p", 1, "bell", "", "", ""]
 
     with pytest.raises(StoreUnavailable) as caught:
-        await Scripts(redis).run("put", ["fd:{p0}"], "x", "1", "secret", 0, "direct", 1, 1, 1, "u", "p", 1, "bell", "")
+        await Scripts(redis).run("put", ["fd:{p0}"], *given)
 
     assert "secret" not in str(caught.value)
     assert isinstance(caught.value.__cause__, ResponseError)

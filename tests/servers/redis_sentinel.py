@@ -14,7 +14,9 @@ from pathlib import Path
 from tests.servers.redis_node import Node, free_ports, until
 
 NAME = "frontdesk"
-DOWN_AFTER_MS = 1000
+DOWN_AFTER_MS = 2000
+"""A Sentinel whose first connection to a new primary fails tries again after a second: with that, it takes the new one
+for dead, too, and makes a primary of the old one, which has just come back without what was written meanwhile."""
 FAILOVER_TIMEOUT_MS = 3000
 
 
@@ -54,8 +56,7 @@ class RedisSentinel:
 
     def wait_whole(self) -> None:
         """Until the primary has its replica and the Sentinels know all of them."""
-        primary = self.primary
-        until(primary.has_replica, "the replica follows")
+        until(lambda: self.primary.has_replica(), "the replica follows")
         for one in self.sentinels:
             until(lambda one=one: self._knows_all(one), "a Sentinel knows the replica and the other Sentinel")  # type: ignore[misc]
 

@@ -14,7 +14,10 @@
 -- ARGV[11] life of an index entry, ms; longer than whatever it leads to
 -- ARGV[12] doorbell channel
 -- ARGV[13] now, Unix ms; '' in production
--- Returns  stored | duplicate | refused | counted | unaddressed
+-- ARGV[14] hour of the message of the conversation before this one, if it is not durable yet; else ''
+-- ARGV[15] its id
+-- Returns  stored | duplicate | refused | counted | unaddressed; overtaking, with nothing stored, if the one before
+--          is gone with the server that had it: it comes again, and this one must come behind it
 --
 -- Atomic, because the seen mark without the message would lose it, the message without the mark would double it, and
 -- a conversation that is not in the indexes of its person and place could not be forgotten.
@@ -23,10 +26,13 @@
 local prefix, conversation, id, record, hour, addressing = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local max_waiting, seen_ms, thread_ms = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local person, place, index_ms, doorbell = ARGV[9], ARGV[10], tonumber(ARGV[11]), ARGV[12]
-local now = clock(ARGV[13])
+local now, before_hour, before = clock(ARGV[13]), ARGV[14], ARGV[15]
 
 if seen_in(prefix, hour, id) then
   return 'duplicate'
+end
+if before ~= '' and not seen_in(prefix, before_hour, before) then
+  return 'overtaking'
 end
 
 local thread = prefix .. ':thread:' .. conversation
