@@ -192,6 +192,7 @@ class Deliver:
             )
         except SendLimited as error:
             self._meter.sent(platform, "limited")
+            log.warning("not sent, %s says that this chat is sent to too fast: %s", platform, error)
             pause, channel = error.retry_after, error.channel
             await insist(lambda: self._outbound.close(incoming.conversation, pause, channel=channel))
             return Deferred(delay=pause)

@@ -20,7 +20,7 @@ from typing import Literal, TextIO
 import structlog
 from structlog.typing import Processor
 
-from bot.errors import SendFailed, StoreUnavailable
+from bot.errors import SendFailed, SendLimited, StoreUnavailable
 from bot.redact import Redactor
 
 QUIET: dict[str, int] = {
@@ -130,14 +130,14 @@ class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
         return self._redact(super().format(record))
 
 
-_AWAY = (StoreUnavailable, SendFailed)
+_AWAY = (StoreUnavailable, SendFailed, SendLimited)
 
 
 class Outages(logging.Filter):
-    """What everybody says while Redis or a platform is away is said some times and then counted.
+    """What everybody says while Redis or a platform is away, or asks us to wait, is said some times and then counted.
 
-    These are the lines that carry a `StoreUnavailable` or a `SendFailed`: of each kind so many in a period, and with
-    the next one how many were left out.
+    These are the lines that carry a `StoreUnavailable`, a `SendFailed` or a `SendLimited`: of each kind so many in a
+    period, and with the next one how many were left out.
     """
 
     def __init__(self) -> None:

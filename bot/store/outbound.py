@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,6 +11,8 @@ from typing import cast
 from bot.message import Conversation, Platform
 from bot.store import keys
 from bot.store.scripts import Scripts, milliseconds
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +71,15 @@ class RedisOutbound:
         """
         prefix = keys.outbound(conversation.platform, conversation.workspace)
         pause_ms = max(1, milliseconds(retry_after))
-        await self._scripts.run("close", [prefix], channel or conversation.channel, pause_ms, self._scripts.now)
+        answer = await self._scripts.run(
+            "close", [prefix], channel or conversation.channel, pause_ms, self._scripts.now
+        )
+        if closed_ms := cast("int", answer):
+            log.warning(
+                "%s asks several chats to wait alike: no chat is sent to for %.0f s",
+                conversation.platform,
+                closed_ms / 1000,
+            )
 
     async def _take(self, conversation: Conversation, group: bool, asker: str, person: str) -> timedelta:
         buckets = self._platforms.get(conversation.platform)

@@ -46,7 +46,9 @@ async def waits(budget: RedisOutbound, where: Conversation, asker: str = "new") 
     return await budget.take(where, group=False, asker=asker)
 
 
-async def test_three_chats_that_open_at_one_moment_are_the_bot(scripts: Scripts, budget: RedisOutbound) -> None:
+async def test_three_chats_that_open_at_one_moment_are_the_bot(
+    scripts: Scripts, budget: RedisOutbound, caplog: pytest.LogCaptureFixture
+) -> None:
     """Told in whole seconds, one after the other; then nothing goes out anywhere, typing neither, until it is over."""
     before = await waits(budget, CHATS[3])
     for where, pause in zip(CHATS[:3], (9, 9, 8), strict=True):
@@ -58,6 +60,7 @@ async def test_three_chats_that_open_at_one_moment_are_the_bot(scripts: Scripts,
     passes(scripts, MOMENT)
 
     assert (before, closed, still) == (NOW, (8 * SECOND - 400 * MOMENT, False), MOMENT)
+    assert caplog.messages == ["telegram asks several chats to wait alike: no chat is sent to for 8 s"]
     assert await waits(budget, CHATS[5]) == NOW
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from bot.errors import BotError, SendFailed, StoreUnavailable
+from bot.errors import BotError, SendFailed, SendLimited, StoreUnavailable
 from bot.http.metrics import PrometheusMeter
 from bot.store import keys, listening
 from bot.store.client import connect, connect_blocking, failures
@@ -140,13 +140,14 @@ async def test_failures_are_counted_by_kind() -> None:
     assert f'frontdesk_store_failures_total{{error="ConnectionError"}} {before + 1}.0' in text
 
 
-@pytest.mark.parametrize("error", [StoreUnavailable, SendFailed])
-async def test_an_outage_does_not_flood_the_log(error: type[BotError]) -> None:
+@pytest.mark.parametrize(
+    "away", [StoreUnavailable("put: Timeout"), SendFailed("no"), SendLimited(timedelta(seconds=9))]
+)
+async def test_an_outage_does_not_flood_the_log(away: BotError) -> None:
     """Of each kind of line a few are written, and with the next one how many were not; other lines are not touched."""
     from bot.logs import OUTAGE_LINES, OUTAGE_PERIOD_S, Outages
 
     log, outages = logging.getLogger("test"), Outages()
-    away = error("put: TimeoutError")
     records = [log.makeRecord("test", logging.WARNING, "f", 1, "%s waits: %s", ("m", away), None) for _ in range(100)]
     other = [log.makeRecord("test", logging.WARNING, "f", 1, "%s waits: %s", ("m", "nothing"), None) for _ in range(9)]
     for one in records:
@@ -157,4 +158,4 @@ async def test_an_outage_does_not_flood_the_log(error: type[BotError]) -> None:
 
     assert written == [*records[:OUTAGE_LINES], *other]
     assert outages.filter(late)
-    assert late.getMessage() == f"m waits: put: TimeoutError (and {100 - OUTAGE_LINES} lines like this before)"
+    assert late.getMessage() == f"m waits: {away} (and {100 - OUTAGE_LINES} lines like this before)"

@@ -4,7 +4,7 @@
 -- ARGV[1]  channel
 -- ARGV[2]  pause, ms, > 0
 -- ARGV[3]  now, Unix ms; '' in production
--- Returns  Unix ms when the chat opens again
+-- Returns  ms for which nobody sends at all; 0 if the others do
 --
 -- A platform does not say what was too fast. A limit of the bot ends for all chats at one moment, which each is told in
 -- whole seconds; so three pauses that end within a second of each other close the bot until then, or every chat would
@@ -20,14 +20,15 @@ local function close(whose, ms)
   local key = prefix .. ':closed:' .. whose
   local length_ms = math.max(pause_left(key, now), ms)
   redis.call('SET', key, now + length_ms .. ':' .. length_ms, 'PX', length_ms)
-  return now + length_ms
+  return length_ms
 end
 
 local told, ends = prefix .. ':told', now + pause_ms
 redis.call('ZREMRANGEBYSCORE', told, '-inf', now)
 redis.call('ZADD', told, ends, channel)
 redis.call('PEXPIRE', told, math.max(redis.call('PTTL', told), pause_ms))
+close(channel, pause_ms)
 if redis.call('ZCOUNT', told, ends - ALIKE_MS, ends + ALIKE_MS) >= ONE_CAUSE then
-  close('bot', math.min(pause_ms, LONGEST_MS))
+  return close('bot', math.min(pause_ms, LONGEST_MS))
 end
-return close(channel, pause_ms)
+return 0
