@@ -163,7 +163,10 @@ async def serve(config: Config, stop: asyncio.Event, announce: Callable[[str], N
         StoreUnavailable: Redis went away while starting.
     """
     texts = Texts.load()
-    async with open_stores(config, join=False, searched=role != "gateway") as stores, AsyncExitStack() as stack:
+    async with (
+        open_stores(config, join=False, searched=role != "gateway", stop=stop) as stores,
+        AsyncExitStack() as stack,
+    ):
         meter = PrometheusMeter(lambda: queue_state(stores.inbox), lambda: platforms.receivers, failures)
         stop_http = asyncio.Event()
         gate = ClosingGate(stores.inbox, stop)

@@ -37,8 +37,8 @@ from bot.store.outbound import Bucket, Buckets, RedisOutbound
 from bot.store.page_box import RedisPageBox
 from bot.store.partitions import fix_partitions
 from bot.store.passages import Passages
-from bot.store.probe import ServerFacts, check_durability, probe
-from bot.store.scripts import Scripts
+from bot.store.probe import probe
+from bot.store.scripts import Durability, Scripts
 from bot.store.shown import RedisShown
 from bot.store.spending import RedisSpending
 from bot.turn import MAIN
@@ -89,7 +89,12 @@ class Stores:
 
 @asynccontextmanager
 async def open_stores(
-    config: Config, *, join: bool, lane: str = keys.SERVED, searched: bool = True
+    config: Config,
+    *,
+    join: bool,
+    lane: str = keys.SERVED,
+    searched: bool = True,
+    stop: asyncio.Event | None = None,
 ) -> AsyncIterator[Stores]:
     """Reach Redis, check it, open the stores; close all of it at the end of the block.
 
@@ -99,6 +104,7 @@ async def open_stores(
         join: use an embedded server that a running bot owns; without it we must be its owner.
         searched: False where no question will be searched: the embedder, which takes a second and 100 MB, is not
             made ready.
+        stop: if given, a Redis that does not answer yet is waited for, see `probe`, until this is set.
 
     Raises:
         StartError: Redis cannot be reached or started, or is not one that we can use; says what to do.
@@ -106,11 +112,10 @@ async def open_stores(
     """
     async with AsyncExitStack() as stack:
         server, url = await _reach(config, stack, join=join)
-        redis, facts = await _client(url, stack)
-        check_durability(facts, config.inbox.durability, url)
+        redis = await _client(url, stack, stop, config.inbox.durability)
         kb_redis = redis
         if config.knowledge.redis_url is not None:
-            kb_redis, _ = await _client(config.knowledge.redis_url.get_secret_value(), stack)
+            kb_redis = await _client(config.knowledge.redis_url.get_secret_value(), stack, stop)
         waiting = connect_blocking(url, block=LISTEN)
         stack.push_async_callback(waiting.aclose)
         await fix_partitions(redis, config.inbox.partitions)
@@ -150,10 +155,13 @@ async def _reach(config: Config, stack: AsyncExitStack, *, join: bool) -> tuple[
     return server, server.url
 
 
-async def _client(url: str, stack: AsyncExitStack) -> tuple[Client, ServerFacts]:
+async def _client(
+    url: str, stack: AsyncExitStack, stop: asyncio.Event | None, durability: Durability = "memory"
+) -> Client:
     redis = connect(url)
     stack.push_async_callback(redis.aclose)
-    return redis, await probe(redis, url=url)
+    await probe(redis, url=url, durability=durability, stop=stop)
+    return redis
 
 
 class Embedders:

@@ -2,8 +2,8 @@
 
 Each finding is a `StartError` with what was found, what is needed and what to do; none carries a password. The checks
 stand in one list, cheapest and most telling first. What a check writes lies under scratch keys of its own, is
-deleted at once, and would go by itself in a minute. Nothing here is tried again later: a Redis that goes away while
-we run is `StoreUnavailable`, and comes back.
+deleted at once, and would go by itself in a minute. Who serves waits a while for a Redis that is away, which may be
+starting, too, or failing over; every other finding ends the process at once.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from bot.errors import StartError
+from bot.stopping import pause
 from bot.store import keys
 from bot.store.addresses import redacted
 from bot.store.client import SentinelRefused, behind_sentinels, reason
@@ -48,17 +49,19 @@ REQUIRED_VERSION = (8, 0)
 _REQUIRED = ".".join(map(str, REQUIRED_VERSION))
 LOADING_WAIT = timedelta(minutes=2)
 """For a server that loads its data: a large index of the HNSW kind takes half a minute."""
+AWAY_WAIT = timedelta(minutes=1)
+"""For a server that is not there yet: Sentinels take half a minute to notice, by default, and some seconds to vote."""
 SEARCH_WAIT = timedelta(seconds=10)
 """For one scratch passage to be found."""
 SCRATCH_TTL = timedelta(minutes=1)
-_POLL_S = 0.1
+_POLL = timedelta(milliseconds=100)
 _PROGRESS_S = 5.0
 
 log = logging.getLogger(__name__)
 
 
 class _Away(StartError):
-    """A server does not answer. One of several concerns those alone whose data it has."""
+    """A server does not answer, or is not there. One of several concerns those alone whose data it has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +84,14 @@ class ServerFacts:
     primaries: int = 1
 
 
-async def probe(redis: Client, *, url: str, loading_wait: timedelta = LOADING_WAIT) -> ServerFacts:
+async def probe(
+    redis: Client,
+    *,
+    url: str,
+    durability: Durability = "memory",
+    loading_wait: timedelta = LOADING_WAIT,
+    stop: asyncio.Event | None = None,
+) -> ServerFacts:
     """Check that the server can do all that we need; about ten round trips for each primary.
 
     Of a cluster, primaries that are away are passed over with a warning: the people of the others can be served.
@@ -89,13 +99,33 @@ async def probe(redis: Client, *, url: str, loading_wait: timedelta = LOADING_WA
     Args:
         redis: from `bot.store.client.connect`.
         url: it was connected with, for the messages; shown without its password.
+        durability: that it must be able to give.
         loading_wait: how long to wait while it loads its data.
+        stop: if given, a server that does not answer is waited for, and a replica that is needed, `AWAY_WAIT` at most;
+            set, it ends all waiting.
 
     Raises:
         StartError: what is wrong and what to do.
     """
-    place = redacted(url)
-    await _reach(redis, place, loading_wait)
+    place, stopping = redacted(url), stop or asyncio.Event()
+    deadline, told = time.monotonic() + AWAY_WAIT.total_seconds(), False
+    while True:
+        try:
+            facts = await _probe(redis, place, loading_wait, stopping)
+            _check_durability(facts, durability, place)
+        except _Away as error:
+            if stop is None or stop.is_set() or time.monotonic() > deadline:
+                raise
+            if not told:
+                log.warning("%s. Waiting for it, %g s at most", error, AWAY_WAIT.total_seconds())
+        else:
+            return facts
+        told = True
+        await pause(_POLL, stopping)
+
+
+async def _probe(redis: Client, place: str, loading_wait: timedelta, stop: asyncio.Event) -> ServerFacts:
+    await _reach(redis, place, loading_wait, stop)
     if not isinstance(redis, RedisCluster):
         return await _probe_primary(redis, keys.kb(f"probe-{secrets.token_hex(8)}"), place)
     await _check_slots(redis, place)
@@ -169,24 +199,19 @@ def _name_of(redis: RedisCluster, key: str) -> str:
     return node.name if node is not None else ""
 
 
-def check_durability(facts: ServerFacts, durability: Durability, place: str) -> None:
-    """Nothing, if the server can do what `inbox.durability` asks for.
-
-    Raises:
-        StartError: what is missing and what to do.
-    """
+def _check_durability(facts: ServerFacts, durability: Durability, place: str) -> None:
     if durability == "fsync" and not facts.persistent:
         raise StartError(
-            f"inbox.durability is fsync, but Redis at {redacted(place)} writes no append-only file: set appendonly yes"
+            f"inbox.durability is fsync, but Redis at {place} writes no append-only file: set appendonly yes"
         )
     if durability == "replica" and not facts.replicas:
-        raise StartError(
-            f"inbox.durability is replica, but no replica is connected to Redis at {redacted(place)}: start one, "
+        raise _Away(
+            f"inbox.durability is replica, but no replica is connected to Redis at {place}: start one, "
             f"or set inbox.durability to memory or fsync"
         )
 
 
-async def _reach(redis: Client, place: str, loading_wait: timedelta) -> None:
+async def _reach(redis: Client, place: str, loading_wait: timedelta, stop: asyncio.Event) -> None:
     """Return once the server answers and has its data."""
     deadline = time.monotonic() + loading_wait.total_seconds()
     told = -_PROGRESS_S
@@ -195,17 +220,14 @@ async def _reach(redis: Client, place: str, loading_wait: timedelta) -> None:
             with _telling("PING", place):
                 await _ping(redis)
         except BusyLoadingError:
-            if time.monotonic() > deadline:
-                raise StartError(
-                    f"Redis at {place} is still loading its data after {loading_wait.total_seconds():g} s: "
-                    f"start the bot again when it is ready"
-                ) from None
+            if time.monotonic() > deadline or stop.is_set():
+                raise StartError(f"Redis at {place} is still loading its data: start the bot when it has") from None
         else:
             return
         if time.monotonic() - told >= _PROGRESS_S:
             told = time.monotonic()
             log.info("Redis at %s loads its data; waiting", place)
-        await asyncio.sleep(_POLL_S)
+        await pause(_POLL, stop)
 
 
 async def _ping(redis: Client) -> None:
@@ -370,7 +392,7 @@ async def _until_found(redis: Client, search: list[str | bytes | int], place: st
             return
         if time.monotonic() > deadline:
             raise StartError(f"The search of Redis at {place} does not find what it was given: {answer!r}")
-        await asyncio.sleep(_POLL_S)
+        await asyncio.sleep(_POLL.total_seconds())
 
 
 async def _send(redis: Client, *words: str | bytes | int) -> object:

@@ -21,9 +21,10 @@ from bot.message import SentId
 from bot.ports import Delivery
 from bot.store import keys
 from bot.store.inbox import RedisInbox
-from bot.store.probe import check_durability, probe
+from bot.store.probe import probe
 from bot.store.scripts import Durability, Scripts
 from tests.contract.samples import claimed_by, conversation, inbox_on, incoming
+from tests.contract.stage import comes_true
 from tests.servers.redis import redis_server
 
 pytestmark = pytest.mark.one_server
@@ -246,11 +247,22 @@ async def test_a_server_that_cannot_do_it_is_refused_at_start() -> None:
     """With what to do about it."""
     with server() as url:
         client = Redis.from_url(url, protocol=3)
-        facts = await probe(client, url=url)
+        with pytest.raises(StartError, match="set appendonly yes"):
+            await probe(client, url=url, durability="fsync")
+        with pytest.raises(StartError, match="no replica is connected"):
+            await probe(client, url=url, durability="replica")
         await client.aclose()
 
-    check_durability(facts, "memory", url)
-    with pytest.raises(StartError, match="set appendonly yes"):
-        check_durability(facts, "fsync", url)
-    with pytest.raises(StartError, match="no replica is connected"):
-        check_durability(facts, "replica", url)
+
+async def test_who_serves_waits_for_a_replica(caplog: pytest.LogCaptureFixture) -> None:
+    """After a failover there is none until the old primary is back."""
+    port = free_port()
+    with server("--port", str(port)) as primary:
+        client = Redis.from_url(primary, protocol=3)
+        waiting = asyncio.create_task(probe(client, url=primary, durability="replica", stop=asyncio.Event()))
+        await comes_true(lambda: "no replica is connected" in caplog.text)
+        with server("--replicaof", "127.0.0.1", str(port)):
+            facts = await waiting
+        await client.aclose()
+
+    assert facts.replicas == 1

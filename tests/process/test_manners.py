@@ -16,6 +16,8 @@ from tests.process.conftest import World, text_of
 from tests.process.page import PageVisitor
 from tests.process.running import frontdesk
 from tests.servers.openai import ChatMessages, Status
+from tests.servers.redis import redis_server
+from tests.servers.redis_node import free_ports
 from tests.servers.telegram_chat import Chat, User
 
 TEXTS = Texts.load()
@@ -213,6 +215,21 @@ async def test_a_taken_port_ends_the_bot_with_a_sentence(world: World) -> None:
 
             assert ended.code == 1
             assert f"127.0.0.1:{port} is taken by another program" in ended.errors
+
+
+async def test_a_bot_that_starts_before_its_redis_waits_for_it(world: World) -> None:
+    """As after a power cut, when nobody says who comes first."""
+    with free_ports(1) as ports:
+        pass
+    bot = world.bot({"REDIS_URL": f"redis://127.0.0.1:{ports[0]}"})
+    starting = asyncio.create_task(bot.start())
+    await world.telegram.wait_until(lambda: bot.output.exists() and "Waiting for it" in bot.said(), "it waits")
+    (world.folder / "redis").mkdir()
+    with redis_server(world.folder / "redis", "--port", str(ports[0])):
+        await starting
+        code = await bot.stop()
+
+    assert code == 0
 
 
 async def test_the_page_resends_without_doubling(world: World) -> None:
