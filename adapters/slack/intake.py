@@ -5,13 +5,14 @@ would be acknowledged before they run, and a crash would lose the message. The m
 acknowledges; everything that is no message is acknowledged at once, because Slack repeats what nobody acknowledges.
 
 Messages of one conversation are put one after the other, in the order they came; conversations do not wait for each
-other. Nothing of what people write is logged.
+other. What follows a call that is yet to come again is not acknowledged either. Nothing of what people write is logged.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -39,6 +40,10 @@ _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 30.0
 _REFUSED_WAIT_S = 60.0
 """Between attempts with a token that Slack refuses: somebody must act first."""
+_CALL_COMES_AGAIN_S = 360.0
+"""Slack brings an event for the last time five minutes after the first."""
+_MOST_CALLS = 10_000
+"""That are remembered as yet to come again: 2 MB."""
 
 _OK = 200
 _NOT_STORED = 503
@@ -65,6 +70,7 @@ class Intake:
         self._meter = meter
         self._check = check
         self._order = _Order()
+        self._calls = _UnstoredCalls()
         self._app: AsyncApp | None = None
         self._me: Me | None = None
         self.reason: str | None = "Slack has not been asked yet who we are"
@@ -176,16 +182,26 @@ class Intake:
         return parse_slash(body, me, now=datetime.now(UTC)) if "command" in body else parse_event(body, me)
 
     async def _put(self, incoming: Incoming) -> int:
+        conversation = incoming.conversation.id
         try:
             # The wait for those before it counts: behind a Redis that hangs the line must not grow.
-            async with asyncio.timeout(_PUT_S), self._order.of(incoming.conversation.id) as leave:
+            async with asyncio.timeout(_PUT_S), self._order.of(conversation) as leave:
                 accepted = await self._gate.put(incoming, placed=leave)
         except (StoreUnavailable, TimeoutError) as error:
-            self._meter.received("slack", "unstored")
-            _log.warning("slack: %s was not stored and not acknowledged: %s", incoming.id, _away(error))
-            return _NOT_STORED
+            if incoming.addressing == "call":
+                self._calls.note(conversation)
+            return self._unstored(incoming, str(error) or "too slow")
+        if accepted != "unaddressed":
+            self._calls.forget(conversation)
+        elif self._calls.expects(conversation):
+            return self._unstored(incoming, "the call before it is yet to come again")
         self._meter.received("slack", accepted)
         return _OK
+
+    def _unstored(self, incoming: Incoming, why: str) -> int:
+        self._meter.received("slack", "unstored")
+        _log.warning("slack: %s was not stored and not acknowledged: %s", incoming.id, why)
+        return _NOT_STORED
 
     def malformed(self, why: str) -> int:
         """Count and log what cannot be read, without its content; acknowledged, as Slack would only bring it again."""
@@ -212,10 +228,6 @@ class _StoreBeforeAck(AsyncMiddleware):
     ) -> BoltResponse:
         """An error goes on to Bolt, which logs it and answers 500: no acknowledgement, Slack brings the event again."""
         return BoltResponse(status=await self._answer(req.body), body="")
-
-
-def _away(error: Exception) -> StoreUnavailable:
-    return error if isinstance(error, StoreUnavailable) else StoreUnavailable("too slow")
 
 
 def _request(body: object) -> AsyncBoltRequest | None:
@@ -249,6 +261,29 @@ class _Order:
             lock, users = self._locks.pop(conversation)
             if users > 1:
                 self._locks[conversation] = (lock, users - 1)
+
+
+class _UnstoredCalls:
+    """Conversations in which a call of us was not stored and comes again: until then nothing says that we follow them.
+
+    Bounded in number and time.
+    """
+
+    def __init__(self) -> None:
+        self._noted_at: dict[str, float] = {}
+
+    def note(self, conversation: str) -> None:
+        self.forget(conversation)  # so that the oldest stays the first
+        while len(self._noted_at) >= _MOST_CALLS:
+            del self._noted_at[next(iter(self._noted_at))]
+        self._noted_at[conversation] = time.monotonic()
+
+    def forget(self, conversation: str) -> None:
+        self._noted_at.pop(conversation, None)
+
+    def expects(self, conversation: str) -> bool:
+        noted_at = self._noted_at.get(conversation)
+        return noted_at is not None and time.monotonic() - noted_at < _CALL_COMES_AGAIN_S
 
 
 # --- trying again -----------------------------------------------------------------------------------------------------
