@@ -39,6 +39,11 @@ class Lease:
         self._until = 0.0
 
     @property
+    def third(self) -> timedelta:
+        """Of its duration: the time between two renewals."""
+        return timedelta(seconds=self._seconds / 3)
+
+    @property
     def lost(self) -> bool:
         """Another has it."""
         return self._until == 0.0
@@ -62,18 +67,31 @@ class Lease:
 async def renew(inbox: Inbox, leases: Sequence[Lease]) -> None:
     """Prolong leases, or note that they are lost; those of one partition at a time, all partitions side by side.
 
+    A partition that has not answered after a third of a lease, while others have, is given up: its server hangs, and
+    theirs must be asked again before their leases end.
+
     Raises:
         StoreUnavailable: no partition answered. Of one that did not, while others did, the leases are as before.
     """
     by_token = {lease.claimed.token: lease for lease in leases}
     groups = inbox.together([lease.claimed for lease in leases])
-    renewals = (_renew(inbox, [by_token[claimed.token] for claimed in group]) for group in groups)
-    results = await asyncio.gather(*renewals, return_exceptions=True)
-    errors = [result for result in results if result is not None]
+    renewals = [asyncio.create_task(_renew(inbox, [by_token[claimed.token] for claimed in group])) for group in groups]
+    try:
+        if renewals:
+            answered, _ = await asyncio.wait(renewals, timeout=leases[0].third.total_seconds())
+            if not answered:
+                await asyncio.wait(renewals)
+    finally:
+        for renewal in renewals:
+            renewal.cancel()
+    errors = [error for error in await asyncio.gather(*renewals, return_exceptions=True) if error is not None]
     for error in errors:
-        if len(errors) == len(groups) or not isinstance(error, StoreUnavailable):
+        if isinstance(error, asyncio.CancelledError):
+            log.warning("some leases were not renewed: their server does not answer")
+        elif len(errors) == len(groups) or not isinstance(error, StoreUnavailable):
             raise error
-        log.warning("some leases were not renewed: %s", error)
+        else:
+            log.warning("some leases were not renewed: %s", error)
 
 
 async def try_renew(inbox: Inbox, leases: Sequence[Lease]) -> None:

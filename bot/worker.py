@@ -153,7 +153,6 @@ class Worker:
         self._room.release()
 
     async def _claim_until(self, stop: asyncio.Event) -> None:
-        token = uuid.uuid4().hex
         away_since: float | None = None
         while True:
             await self._room.acquire()
@@ -169,9 +168,9 @@ class Worker:
                 await try_renew(self._inbox, [lease for lease in self._leases.values() if lease.ran_out()])
                 asked_at = time.monotonic()
                 spared_from = self._suspects.spared_from
-                claimed = await self._inbox.claim(token, has_place=self._line.has_place, spared_from=spared_from)
+                token, has_place = uuid.uuid4().hex, self._line.has_place
+                claimed = await self._inbox.claim(token, has_place=has_place, spared_from=spared_from)
             except StoreUnavailable as error:
-                # The same token again: if the claim was made, it is returned.
                 self._room.release()
                 away_since = away_since or asked_at
                 log.warning("no message could be claimed: %s", error)
@@ -182,7 +181,6 @@ class Worker:
                 self._room.release()
             else:
                 self._begin(Lease(claimed, asked_at=asked_at, duration=self._lease))
-                token = uuid.uuid4().hex
             # The claim said when there is more to do; whatever comes earlier rings.
             idle = self._inbox.idle()
             if idle != timedelta(0):

@@ -114,8 +114,8 @@ class RedisInbox:
         What a claim may have been given there keeps its token, so the claim that comes through finds it.
 
         Raises:
-            StoreUnavailable: of a partition nothing is certain, and no other has anything due; claim again with the
-                same token, before any other claim.
+            StoreUnavailable: of a partition nothing is certain, and no other has anything due; claim again, with
+                another token.
         """
         while True:
             found = await self._lease_earliest(token, has_place=has_place, spared_from=spared_from)

@@ -15,7 +15,7 @@ from bot import deliver as deliver_module
 from bot import worker as worker_module
 from bot.errors import SendFailed, SendLimited, SendUnknown, StoreUnavailable
 from bot.message import Command, Conversation, Incoming, MessageId, Part, SentId
-from bot.ports import Delivery
+from bot.ports import Claimed, Delivery
 from bot.store import keys
 from bot.store.doorbell import RedisDoorbell
 from bot.store.inbox import RedisInbox
@@ -68,6 +68,28 @@ async def letters(redis: Redis) -> list[bytes]:
 
 
 # --- a store that is away ---------------------------------------------------------------------------------------------
+
+
+async def test_a_token_is_not_used_again_where_its_turn_may_be(
+    desk: Cast, stage: Stage, scripts: FlakyScripts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A claim whose answer is lost may have been given something, by one server of several."""
+    monkeypatch.setattr("bot.worker.STORE_AWAY", timedelta(milliseconds=1))
+    tokens: list[str] = []
+    claim = desk.inbox.claim
+
+    async def noted(token: str, *, has_place: bool = False, spared_from: int | None = None) -> Claimed | None:
+        tokens.append(token)
+        return await claim(token, has_place=has_place, spared_from=spared_from)
+
+    monkeypatch.setattr(desk.inbox, "claim", noted)
+    scripts.failing["claim"] = 3
+    await desk.inbox.put(incoming(1, ANN))
+
+    await desk.until(lambda: bool(stage.heard))
+
+    assert stage.heard == ["Fine."]
+    assert len(set(tokens)) == len(tokens) > 3
 
 
 async def test_a_settle_is_repeated_until_it_is_done(
