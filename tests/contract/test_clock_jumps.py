@@ -5,14 +5,17 @@ The scripts' own clock is moved; what Redis itself does with its clock, TTLs, is
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis.asyncio import Redis
 
 from bot.message import MessageId
+from bot.ports import Claimed
 from bot.store import keys
 from bot.store.answers import LEAD, RedisAnswers
+from bot.store.dead import DeadLetters
 from bot.store.forgetting import RedisForgetting
 from bot.store.inbox import RedisInbox
 from bot.store.leader import RedisLeader
@@ -20,7 +23,7 @@ from bot.store.limiter import RedisLimiter
 from bot.store.outbound import Bucket, Buckets, RedisOutbound
 from bot.store.scripts import Scripts
 from bot.store.spending import RedisSpending
-from bot.turn import AnswerKey, Exchange
+from bot.turn import IN_LINE, AnswerKey, Exchange
 from tests.contract.samples import LEASE, START_MS, claimed_by, conversation, inbox_on, incoming
 
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
@@ -81,6 +84,97 @@ async def test_set_back_what_waits_is_claimed_at_once(clock: Clock, inbox: Redis
     assert (at_once.incoming.id, none_yet, idle) == (incoming(3).id, None, 20 * SECOND)
     assert (deferred.incoming.id, taken_over.incoming.id) == (incoming(2).id, dying.incoming.id)
     assert at_once.waited == timedelta(0)
+
+
+async def _put(inbox: RedisInbox, _letters: DeadLetters, _held: Claimed) -> None:
+    await inbox.put(incoming(9, conversation("9")))
+
+
+async def _renew(inbox: RedisInbox, _letters: DeadLetters, held: Claimed) -> None:
+    await inbox.renew([held])
+
+
+async def _defer(inbox: RedisInbox, _letters: DeadLetters, held: Claimed) -> None:
+    await inbox.defer(held, 5 * SECOND)
+
+
+async def _line_up(inbox: RedisInbox, _letters: DeadLetters, held: Claimed) -> None:
+    await inbox.defer(held, IN_LINE)
+
+
+async def _settle(inbox: RedisInbox, _letters: DeadLetters, held: Claimed) -> None:
+    await inbox.settle(held, EXCHANGE)  # the next one of its mailbox falls due
+
+
+async def _retry(_inbox: RedisInbox, letters: DeadLetters, _held: Claimed) -> None:
+    await letters.retry(incoming(3).id)
+
+
+async def _release(inbox: RedisInbox, _letters: DeadLetters, _held: Claimed) -> None:
+    await inbox.release_claims()
+
+
+Act = Callable[[RedisInbox, DeadLetters, Claimed], Awaitable[None]]
+
+
+async def _before_an_act(clock: Clock, inbox: RedisInbox) -> tuple[DeadLetters, Claimed]:
+    """One message put off, one at work with another behind it, and a dead letter."""
+    letters = DeadLetters(clock.redis, clock.scripts, partitions=1)
+    await inbox.put(incoming(1, HERE))
+    await inbox.defer(await claimed_by(inbox, "defers"), 20 * SECOND)
+    await inbox.put(incoming(3, conversation("dead")))
+    await inbox.bury(await claimed_by(inbox, "buries"), "why")
+    await inbox.put(incoming(2, THERE))
+    held = await claimed_by(inbox, "lives")
+    await inbox.put(incoming(4, THERE))
+    return letters, held
+
+
+async def _claimable(inbox: RedisInbox) -> set[str]:
+    """Ids of all that can be claimed now."""
+    found: set[str] = set()
+    while claimed := await inbox.claim(str(len(found)), has_place=True):
+        found.add(claimed.incoming.id)
+    return found
+
+
+@pytest.mark.parametrize("act", [_put, _renew, _defer, _line_up, _settle, _retry, _release])
+async def test_set_back_it_is_noticed_whoever_comes_first(clock: Clock, inbox: RedisInbox, act: Act) -> None:
+    """What was put off before the step does not wait for it, whatever is made due by the new clock before a claim."""
+    letters, held = await _before_an_act(clock, inbox)
+    clock.move(-HOUR)
+    await act(inbox, letters, held)
+    at_once = await _claimable(inbox)
+    clock.move(20 * SECOND)
+
+    assert incoming(1).id not in at_once
+    assert incoming(1).id in await _claimable(inbox)
+
+
+@pytest.mark.parametrize(("act", "number"), [(_put, 9), (_renew, 2), (_defer, 2), (_settle, 4), (_retry, 3)])
+async def test_set_back_after_it_what_an_act_made_due_is_so(
+    clock: Clock, inbox: RedisInbox, act: Act, number: int
+) -> None:
+    """Each notes the clock by which it was, also an hour after the last one did."""
+    letters, held = await _before_an_act(clock, inbox)
+    clock.move(HOUR)
+    await act(inbox, letters, held)
+    clock.move(-HOUR / 2)
+    await inbox.claim("looks")
+    clock.move(LEASE)
+
+    assert incoming(number).id in await _claimable(inbox)
+
+
+async def test_looking_in_vain_writes_nothing(clock: Clock, inbox: RedisInbox) -> None:
+    """Each worker does so each second."""
+    await inbox.put(incoming(1, HERE))
+    await claimed_by(inbox, "a")
+    before = await clock.redis.info("persistence")
+    assert await inbox.claim("b") is None
+    after = await clock.redis.info("persistence")
+
+    assert after["rdb_changes_since_last_save"] == before["rdb_changes_since_last_save"] > 0
 
 
 @JUMPS

@@ -20,7 +20,9 @@ end
 if redis.call('HSETNX', prefix .. ':body:' .. conversation, id, string.format('%d:2:', arrival(body)) .. record_of(body)) == 1 then
   redis.call('RPUSH', prefix .. ':mail:' .. conversation, id)
 end
+follow_clock(prefix, now)
 redis.call('ZADD', prefix .. ':due', 'NX', now, conversation)
+note_clock(prefix, now)
 drop_letter(prefix, id, conversation)
 redis.call('PUBLISH', doorbell, '')
 return 1

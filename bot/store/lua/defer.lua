@@ -25,13 +25,15 @@ redis.call('HINCRBY', turn, 'crashes', -(tonumber(redis.call('HGET', turn, 'char
 if is_error then
   redis.call('HINCRBY', turn, 'attempts', 1)
 end
-local due, arrived = prefix .. ':due', arrival_of_turn(prefix, conversation)
+-- What arrived ahead of the clock did so before that was set back: it counts as of now.
+local due, arrived = prefix .. ':due', math.min(now, arrival_of_turn(prefix, conversation))
 if delay_ms < 0 then
+  follow_clock(prefix, now)
   redis.call('ZADD', due, IN_LINE + arrived, conversation)
   if redis.call('ZCOUNT', due, IN_LINE, '+inf') == 1 then
     redis.call('PUBLISH', doorbell, '')
   end
 else
-  make_due(prefix, conversation, delay_ms == 0 and math.min(now, arrived) or now + delay_ms, now, doorbell)
+  make_due(prefix, conversation, delay_ms == 0 and arrived or now + delay_ms, now, doorbell)
 end
 return 1

@@ -60,7 +60,9 @@ local function note_clock(prefix, now)
   redis.call('SET', prefix .. ':clock', now, 'PX', 86400000)
 end
 
--- If the clock was set back since, what falls due later does so that much earlier: nobody waits for the difference.
+-- Before anything is made due: if the clock was set back since, what falls due later does so that much earlier, and nobody
+-- waits for the difference. Whoever notes the clock without this hides the step from all others. O(1), and O(n log n) in
+-- what falls due later after such a step.
 local function follow_clock(prefix, now)
   local back_ms = tonumber(redis.call('GET', prefix .. ':clock') or '0') - now
   if back_ms <= 0 then
@@ -94,6 +96,7 @@ end
 
 -- Make a conversation claimable at a moment, and ring if that is now.
 local function make_due(prefix, conversation, at, now, doorbell)
+  follow_clock(prefix, now)
   redis.call('ZADD', prefix .. ':due', at, conversation)
   note_clock(prefix, now)
   if at <= now then

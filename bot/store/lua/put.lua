@@ -63,7 +63,8 @@ local forgotten = forgotten_at(prefix, conversation, person, place)
 local arrived = forgotten > now and forgotten + 1 or now
 redis.call('RPUSH', mail, id)
 redis.call('HSET', prefix .. ':body:' .. conversation, id, string.format('%d:%d:', arrived, full and 1 or 0) .. record)
-note_clock(prefix, now)
+follow_clock(prefix, now)
 redis.call('ZADD', prefix .. ':due', 'NX', now, conversation)
+note_clock(prefix, now)
 redis.call('PUBLISH', doorbell, '')
 return full and 'refused' or 'stored'

@@ -10,14 +10,17 @@
 
 local prefix, lease_ms, now = KEYS[1], tonumber(ARGV[1]), clock(ARGV[2])
 
+follow_clock(prefix, now)
 local held = {}
 for i = 3, #ARGV, 2 do
   local conversation, token = ARGV[i], ARGV[i + 1]
   if redis.call('HGET', prefix .. ':turn:' .. conversation, 'token') == token then
     redis.call('ZADD', prefix .. ':due', 'XX', now + lease_ms, conversation)
     redis.call('SET', prefix .. ':claim:' .. token, conversation, 'PX', lease_ms)
-    note_clock(prefix, now)
     held[#held + 1] = token
   end
+end
+if #held > 0 then
+  note_clock(prefix, now)
 end
 return held
