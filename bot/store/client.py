@@ -42,7 +42,8 @@ wait for a slow disk."""
 CONNECT_TIMEOUT = timedelta(seconds=2)
 POOL_TIMEOUT = timedelta(seconds=5)
 """How long a command waits for a free connection before it counts as failed."""
-MAX_CONNECTIONS = 50
+MAX_CONNECTIONS = 128
+"""While a replica hangs that is waited for, each of 64 turns may hold one for two seconds: as many are left for others."""
 MAX_CONNECTIONS_PER_NODE = 500
 """In a cluster nobody queues for a connection to a server, one too many fails. More than all turns, renewals and
 arriving messages of a process need at once."""
@@ -60,6 +61,7 @@ _PINNED: dict[str, object] = {
 def connect(
     url: str,
     *,
+    setting: str = "REDIS_URL",
     answer_timeout: timedelta = ANSWER_TIMEOUT,
     connect_timeout: timedelta = CONNECT_TIMEOUT,
     max_connections: int = MAX_CONNECTIONS,
@@ -73,6 +75,7 @@ def connect(
 
     Args:
         url: see `bot.store.addresses`; its query may set the library's connection options.
+        setting: the variable or key that the URL came from, for the error.
         answer_timeout: of one attempt.
         connect_timeout: of opening a connection.
         max_connections: at most so many at once; no bound of a cluster's.
@@ -81,7 +84,7 @@ def connect(
     Raises:
         ConfigError: the URL cannot be read; never quotes a password.
     """
-    return _client(url, _Limits(answer_timeout, connect_timeout, max_connections, retries))
+    return _client(url, setting, _Limits(answer_timeout, connect_timeout, max_connections, retries))
 
 
 def connect_blocking(
@@ -102,7 +105,7 @@ def connect_blocking(
     Raises:
         ConfigError: the URL cannot be read.
     """
-    return _client(url, _Limits(block + BLOCKING_MARGIN, connect_timeout, max_connections, RETRIES))
+    return _client(url, "REDIS_URL", _Limits(block + BLOCKING_MARGIN, connect_timeout, max_connections, RETRIES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ class _Limits:
     retries: int
 
 
-def _client(url: str, limits: _Limits) -> Client:
+def _client(url: str, setting: str, limits: _Limits) -> Client:
     options: dict[str, object] = {
         "socket_timeout": limits.answer_timeout.total_seconds(),
         "socket_connect_timeout": limits.connect_timeout.total_seconds(),
@@ -140,7 +143,7 @@ def _client(url: str, limits: _Limits) -> Client:
     except (ValueError, TypeError, RedisClusterException) as error:
         # Not chained: the library quotes parts of a malformed URL, and these may be of the password.
         reason = "has an unknown option" if isinstance(error, TypeError) else "cannot be read"
-        raise ConfigError([f"redis.url {reason}: {redacted(url)}; {EXPECTED}"]) from None
+        raise ConfigError([f"{setting} {reason}: {redacted(url)}; {EXPECTED}"]) from None
     return Redis.from_pool(pool)
 
 
@@ -155,6 +158,10 @@ class SentinelRefused(AuthenticationError):
     """No Sentinel names the primary, and one does not let us in."""
 
 
+class SentinelsAway(MasterNotFoundError):
+    """Not one Sentinel answers."""
+
+
 class _Sentinels(Sentinel):
     """Tells one that does not let us in from one that is away; the library has both in its words alone."""
 
@@ -163,6 +170,7 @@ class _Sentinels(Sentinel):
 
         Raises:
             SentinelRefused: user or password are not those of the Sentinels.
+            SentinelsAway: none of them answers.
             MasterNotFoundError: none knows.
         """
         try:
@@ -170,6 +178,8 @@ class _Sentinels(Sentinel):
         except MasterNotFoundError as error:
             if AuthenticationError.__name__ in str(error):
                 raise SentinelRefused("a Sentinel does not take our user or password") from None
+            if all(f"{one} - " in str(error) for one in self.sentinels):
+                raise SentinelsAway("no Sentinel answers") from None
             raise
 
 
