@@ -22,6 +22,8 @@ from bot.ports import Delivery, Inbox, Messenger, Meter, OutboundBudget
 
 WORTH_WAITING = timedelta(seconds=2)
 """Longest that one delivery sleeps for its budget; then the conversation is given back, so that it holds no worker."""
+UNNOTED = timedelta(seconds=1)
+"""Longest that it waits for word of its budget while the reply, or the id of what was sent, is not written down."""
 FIRST_RETRY = timedelta(seconds=2)
 LAST_RETRY = timedelta(seconds=60)
 AFTER_UNKNOWN = timedelta(seconds=15)
@@ -126,7 +128,7 @@ class Deliver:
                     attempts = attempts if delivery.sent[index] else 0
                     just_sent = (index, known)
                     continue
-            while wait := await self._take(incoming, delivery, index):
+            while wait := await self._take(lease, delivery, index, unnoted=bool(unrecorded or just_sent)):
                 if not await self._record(lease, unrecorded, just_sent, None):
                     return "lost"
                 unrecorded, just_sent = None, None
@@ -151,17 +153,31 @@ class Deliver:
             just_sent, attempts = (index, outcome), 0
         return Delivered(last=just_sent[1] if just_sent is not None else None)
 
-    async def _take(self, incoming: Incoming, delivery: Delivery, index: int) -> timedelta:
-        """A send for a part, or how long until its turn in the line comes; it is written down before what was sent."""
+    async def _take(self, lease: Lease, delivery: Delivery, index: int, *, unnoted: bool) -> timedelta:
+        """A send for a part, or how long until it is asked for again; it is written down before what was sent.
+
+        On a cluster the budget lies on another server than the turn: while that one is away, this one goes on.
+
+        Args:
+            lease: of the turn.
+            delivery: its reply.
+            index: of the part.
+            unnoted: something waits to be written down.
+        """
+        incoming = lease.claimed.incoming
         to = incoming.reply_to
-        return await insist(
-            lambda: self._outbound.take(
-                incoming.conversation,
-                group=not to.private,
-                asker=part_key(incoming, index),
-                person=to.user if delivery.private and not to.private else "",
-            )
-        )
+        try:
+            async with asyncio.timeout(UNNOTED.total_seconds() if unnoted else None):
+                return await self._outbound.take(
+                    incoming.conversation,
+                    group=not to.private,
+                    asker=part_key(incoming, index),
+                    person=to.user if delivery.private and not to.private else "",
+                )
+        except (StoreUnavailable, TimeoutError) as error:
+            away = error if isinstance(error, StoreUnavailable) else StoreUnavailable("take: no answer in time")
+            log.warning("nothing was sent, for the send budget is away: %s", away)
+            return backoff(lease)
 
     async def _record(
         self, lease: Lease, delivery: Delivery | None, sent: tuple[int, SentId] | None, sending: int | None
@@ -193,9 +209,11 @@ class Deliver:
         except SendLimited as error:
             self._meter.sent(platform, "limited")
             log.warning("not sent, %s says that this chat is sent to too fast: %s", platform, error)
-            pause, channel = error.retry_after, error.channel
-            await insist(lambda: self._outbound.close(incoming.conversation, pause, channel=channel))
-            return Deferred(delay=pause)
+            try:
+                await self._outbound.close(incoming.conversation, error.retry_after, channel=error.channel)
+            except StoreUnavailable as away:
+                log.warning("a pause that the platform asked for was not noted: %s", away)
+            return Deferred(delay=error.retry_after)
         except SendRefused:
             self._meter.sent(platform, "refused")
             raise
@@ -203,7 +221,7 @@ class Deliver:
             return self._failed(lease, error, attempts)
         except (SendUnknown, TimeoutError) as error:
             self._meter.sent(platform, "unknown")
-            log.warning("it is not known whether a message went out, it is sent again: %s", error)
+            log.warning("it is not known whether a message went out (try %d): %s", attempts + 1, error)
             return Deferred(delay=AFTER_UNKNOWN * 4**attempts, error=True, attempts=attempts)
         self._meter.sent(platform, "ok")
         return sent_id
@@ -217,8 +235,9 @@ class Deliver:
     def _failed(self, lease: Lease, error: SendFailed, attempts: int) -> Deferred:
         """Nothing was sent. Of a message that is a day old each failure is an attempt, so that there is an end."""
         self._meter.sent(lease.claimed.incoming.conversation.platform, "failed")
-        log.warning("not sent, tried again later: %s", error)
-        return Deferred(delay=backoff(lease), error=lease.age() > LONG_ENOUGH, attempts=attempts)
+        old = lease.age() > LONG_ENOUGH
+        log.warning("not sent: %s" if old else "not sent, tried again later: %s", error)
+        return Deferred(delay=backoff(lease), error=old, attempts=attempts)
 
     async def _in_time(self, send: Coroutine[object, object, SentId]) -> SentId:
         """The result of a send that ends within its time.

@@ -43,6 +43,7 @@ class Budget(RedisOutbound):
         super().__init__(scripts, {"telegram": Buckets(chat=chat)})
         self._redis = redis
         self.told: list[timedelta] = []
+        self.hangs = False
         self.sent: list[list[bytes]] = []
         """At each call: what the ledger said of the parts begun so far."""
 
@@ -50,6 +51,8 @@ class Budget(RedisOutbound):
         """As told, then as the real one."""
         turn = cast("dict[bytes, bytes]", await self._redis.hgetall(f"{keys.inbox(0)}:turn:{conversation.id}"))
         self.sent.append([turn[field] for field in (b"s0", b"s1", b"s2") if field in turn])
+        if self.hangs:
+            await asyncio.Event().wait()
         return self.told.pop(0) if self.told else await super().take(conversation, group=group, asker=asker)
 
 
@@ -219,30 +222,59 @@ async def test_a_lease_that_cannot_be_asked_about_costs_no_reply(desk: Desk, mon
     assert (result, desk.stage.asked, desk.scripts.failing["renew"]) == (Delivered(), KEYS, 0)
 
 
-@pytest.mark.parametrize("script", ["take", "record"])
-async def test_a_finished_reply_waits_for_redis(desk: Desk, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+async def test_a_finished_reply_waits_for_redis(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is paid for, so it is not given up: nothing goes out before it is in the ledger, and then all of it once."""
     monkeypatch.setattr(deliver_module, "STORE_AGAIN", timedelta(milliseconds=1))
     lease = await desk.message()
-    desk.scripts.failing[script] = 3
+    desk.scripts.failing["record"] = 3
 
     result = await desk.deliver().deliver(lease, THREE)
 
-    assert (result, desk.stage.asked, desk.scripts.failing[script]) == (Delivered(), KEYS, 0)
+    assert (result, desk.stage.asked, desk.scripts.failing["record"]) == (Delivered(), KEYS, 0)
 
 
-async def test_a_budget_that_is_away_forgets_no_id(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Redis goes away between a part and the next one: what was sent is noted all the same, and nothing goes twice."""
-    monkeypatch.setattr(deliver_module, "STORE_AGAIN", timedelta(milliseconds=1))
+async def test_a_budget_that_is_away_for_a_moment_is_waited_for(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reply is in the ledger meanwhile."""
+    monkeypatch.setattr(deliver_module, "FIRST_RETRY", MOMENT)
+    lease = await desk.message()
+    desk.scripts.failing["take"] = 3
+
+    result = await desk.deliver().deliver(lease, THREE)
+
+    assert (result, desk.stage.asked) == (Delivered(), KEYS)
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_while_the_budget_is_away_the_reply_is_in_the_ledger_and_holds_no_worker(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, hangs: bool
+) -> None:
+    """On a cluster it lies on another server than the turn, which may refuse or say nothing at all."""
+    monkeypatch.setattr(deliver_module, "UNNOTED", 10 * MOMENT)
+    monkeypatch.setattr(deliver_module, "WORTH_WAITING", NOW)
+    desk.budget.hangs = hangs
+    desk.scripts.failing["take"] = 0 if hangs else 100
+
+    result = await desk.deliver().deliver(await desk.message(), THREE)
+
+    assert (result, desk.stage.asked) == (Deferred(delay=FIRST_RETRY), [])
+    assert await desk.ledger() == ()
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_a_budget_that_is_away_forgets_no_id(desk: Desk, monkeypatch: pytest.MonkeyPatch, hangs: bool) -> None:
+    """It goes away between a part and the next one: what was sent is noted at once, so that nothing goes twice."""
+    monkeypatch.setattr(deliver_module, "WORTH_WAITING", NOW)
 
     async def then_away(key: str) -> None:
-        desk.scripts.failing["take"] = 3 if key == KEYS[0] else 0
+        monkeypatch.setattr(deliver_module, "UNNOTED", 10 * MOMENT)
+        desk.budget.hangs = hangs
+        desk.scripts.failing["take"] = 0 if hangs else 100
 
     desk.stage.on_send = then_away
     result = await desk.deliver().deliver(await desk.message(), THREE)
 
-    assert (result, desk.stage.asked) == (Delivered(), KEYS)
-    assert (await desk.ledger())[0] == f"id of {KEYS[0]}"
+    assert (result, desk.stage.asked) == (Deferred(delay=FIRST_RETRY), KEYS[:1])
+    assert await desk.ledger() == (f"id of {KEYS[0]}",)
 
 
 # --- the lease --------------------------------------------------------------------------------------------------------
@@ -366,6 +398,14 @@ async def test_a_limited_chat_is_closed_for_everyone_in_it(desk: Desk) -> None:
     assert limited == neighbour == Deferred(delay=timedelta(seconds=30))
     assert (elsewhere, len(desk.stage.asked), desk.stage.heard) == (Delivered(), 2, ["one"])
     assert desk.meter.counted == [("sent", "limited"), ("sent", "ok")]
+
+
+async def test_a_pause_that_cannot_be_noted_holds_no_worker(desk: Desk) -> None:
+    """Whoever sends into that chat next learns of it from the platform."""
+    desk.stage.acts = [SendLimited(timedelta(seconds=30))]
+    desk.scripts.failing["close"] = 100
+
+    assert await desk.deliver().deliver(await desk.message(), ONE_PART) == Deferred(delay=timedelta(seconds=30))
 
 
 async def test_a_long_wait_gives_the_conversation_back(desk: Desk) -> None:
