@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from telegram import Bot, LinkPreviewOptions, Message, ReplyParameters
+from telegram import Bot, LinkPreviewOptions, ReplyParameters
 from telegram.constants import ChatAction
 from telegram.error import (
     BadRequest,
@@ -33,6 +33,9 @@ it; longer than Telegram ever takes when it works."""
 
 _NOT_CONNECTED = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol"})
 """httpx's names for failures before any byte of the request went out."""
+_TOO_MANY = "Too Many Requests"
+"""How the library's error begins after a 429 that does not say how long to wait: a proxy's, which has its own limit."""
+_UNSAID_PAUSE = timedelta(seconds=5)
 
 
 class TelegramMessenger:
@@ -81,31 +84,30 @@ class TelegramMessenger:
         try:
             async with asyncio.timeout(self._deadline_s):
                 await self._bot.send_chat_action(int(to.channel), ChatAction.TYPING, message_thread_id=_thread(to))
-        except RetryAfter as error:
-            raise _translated(error) from error
-        except (TelegramError, TimeoutError):
-            pass
+        except Exception as error:
+            if isinstance(error, TelegramError) and (wait := _pause(error)) is not None:
+                raise SendLimited(wait) from error
 
     async def _to_person(self, to: ReplyTo, part: Part) -> SentId | None:
         """Into the asker's private chat; None if they never opened one, or closed it."""
         try:
-            message = await self._post(int(to.user), part, thread=None, quote=None)
+            return await self._post(int(to.user), part, thread=None, quote=None)
         except (Forbidden, BadRequest):
             return None
-        except RetryAfter as error:
+        except TelegramError as error:
+            if (wait := _pause(error)) is None:
+                raise
             # That chat is meant, not the group.
-            raise SendLimited(_pause(error), channel=to.user) from error
-        return SentId(str(message.message_id))
+            raise SendLimited(wait, channel=to.user) from error
 
     async def _to_chat(self, chat_id: int, to: ReplyTo, part: Part, *, quote: str | None) -> SentId:
         try:
-            message = await self._post(chat_id, part, thread=_thread(to), quote=quote)
+            return await self._post(chat_id, part, thread=_thread(to), quote=quote)
         except ChatMigrated as moved:
             # Message ids start anew there: a quote would show somebody else's words.
-            message = await self._post(moved.new_chat_id, part, thread=None, quote=None)
-        return SentId(str(message.message_id))
+            return await self._post(moved.new_chat_id, part, thread=None, quote=None)
 
-    async def _post(self, chat_id: int, part: Part, *, thread: int | None, quote: str | None) -> Message:
+    async def _post(self, chat_id: int, part: Part, *, thread: int | None, quote: str | None) -> SentId:
         """Send; once more as plain text if only the entities are refused: plain words beat no words."""
         try:
             return await self._send_message(chat_id, part, thread, quote)
@@ -114,33 +116,43 @@ class TelegramMessenger:
                 raise
         return await self._send_message(chat_id, Part(text=part.text), thread, quote)
 
-    async def _send_message(self, chat_id: int, part: Part, thread: int | None, quote: str | None) -> Message:
+    async def _send_message(self, chat_id: int, part: Part, thread: int | None, quote: str | None) -> SentId:
         quoted = ReplyParameters(int(quote), allow_sending_without_reply=True) if quote else None
-        return await self._bot.send_message(
-            chat_id,
-            part.text,
-            message_thread_id=thread,
-            reply_parameters=quoted,
-            link_preview_options=LinkPreviewOptions(is_disabled=True),
-            # As records, the way the ledger keeps them.
-            api_kwargs={"entities": list(part.entities)} if part.entities else None,
-        )
+        try:
+            message = await self._bot.send_message(
+                chat_id,
+                part.text,
+                message_thread_id=thread,
+                reply_parameters=quoted,
+                link_preview_options=LinkPreviewOptions(is_disabled=True),
+                # As records, the way the ledger keeps them.
+                api_kwargs={"entities": list(part.entities)} if part.entities else None,
+            )
+            return SentId(str(int(message.message_id)))
+        except (TelegramError, TimeoutError):
+            raise
+        except Exception as error:
+            # An "ok" that holds no message: the library fails on each in another way.
+            raise SendUnknown(f"no answer to be understood ({type(error).__name__})") from error
 
 
 def _thread(to: ReplyTo) -> int | None:
     return int(to.thread) if to.thread else None
 
 
-def _pause(error: RetryAfter) -> timedelta:
-    wait = error.retry_after
-    return wait if isinstance(wait, timedelta) else timedelta(seconds=wait)
+def _pause(error: TelegramError) -> timedelta | None:
+    """How long we are asked to wait; None if we are not."""
+    if isinstance(error, RetryAfter):
+        wait = error.retry_after
+        return wait if isinstance(wait, timedelta) else timedelta(seconds=wait)
+    return _UNSAID_PAUSE if error.message.startswith(_TOO_MANY) else None
 
 
 def _translated(error: TelegramError) -> SendError:
     """Ours for the library's; the order counts, BadRequest and TimedOut are NetworkErrors there."""
+    if (wait := _pause(error)) is not None:
+        return SendLimited(wait)
     match error:
-        case RetryAfter():
-            return SendLimited(_pause(error))
         case Forbidden() | BadRequest() | ChatMigrated() if error.__cause__ is None:
             # With a cause the body was no Bot API answer: some proxy's, and its refusal is not the last word.
             return SendRefused(error.message)

@@ -145,6 +145,22 @@ async def test_too_many_requests_say_how_long(server: TelegramServer, messenger:
     assert server.messages(ANN.id) == []
 
 
+@pytest.mark.parametrize("fault", [error(429, "Too Many Requests"), Fault(how="page", status=429)])
+async def test_too_many_requests_of_a_proxy_are_a_limit_too(
+    server: TelegramServer, messenger: Messenger, fault: Fault
+) -> None:
+    """Who says 429 has sent nothing, also if it does not say how long to wait: we wait for a while of our own."""
+    server.fail_next("sendMessage", fault)
+    server.fail_next("sendChatAction", fault)
+
+    with pytest.raises(SendLimited) as caught:
+        await send(messenger, TO_ANN)
+    with pytest.raises(SendLimited):
+        await messenger.typing(TO_ANN)
+
+    assert caught.value.retry_after == timedelta(seconds=5)
+
+
 async def test_the_flood_limit_is_one_chats_own(server: TelegramServer, messenger: Messenger) -> None:
     """A chat that is full does not keep another from being written to."""
     server.limit_flood(FloodLimit(messages=2, window=timedelta(minutes=1)))
@@ -177,6 +193,23 @@ async def test_an_unclear_end_is_unknown(server: TelegramServer, messenger: Mess
         await send(messenger, TO_ANN)
 
     assert len(server.messages(ANN.id)) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"null", b"[]", b"{}", b'{"ok":true}', b'{"ok":false}']
+    + [b'{"ok":true,"result":%s}' % result for result in (b"null", b"true", b"[]", b"{}", b'"sent"')]
+    + [
+        b'{"ok":true,"result":{"message_id":5}}',
+        b'{"ok":true,"result":{"message_id":null,"date":1,"chat":{"id":1,"type":"private"}}}',
+    ],
+)
+async def test_an_ok_without_a_message_is_unknown(server: TelegramServer, messenger: Messenger, body: bytes) -> None:
+    """The library fails on each of them in its own way; nothing but errors of ours comes out, with no word of it."""
+    server.fail_next("sendMessage", Fault(how="raw", body=body, after_effect=True))
+
+    with pytest.raises(SendUnknown, match=r"^no answer to be understood \(\w+\)$"):
+        await send(messenger, TO_ANN)
 
 
 @pytest.mark.parametrize("fault", [CUT_BEFORE, SERVER_ERROR, error(504, "Gateway Timeout")])
@@ -276,7 +309,9 @@ async def test_a_private_reply_that_is_limited_names_the_persons_chat(
     assert caught.value.channel == str(ANN.id)
 
 
-@pytest.mark.parametrize("fault", [BLOCKED, CUT_BEFORE, SERVER_ERROR, HANG_AFTER, GARBAGE])
+@pytest.mark.parametrize(
+    "fault", [BLOCKED, CUT_BEFORE, SERVER_ERROR, HANG_AFTER, GARBAGE, Fault(how="raw", body=b"null")]
+)
 async def test_typing_never_fails(server: TelegramServer, messenger: Messenger, fault: Fault) -> None:
     """The indicator is an ornament: whatever happens to it is nobody's concern."""
     server.fail_next("sendChatAction", fault)
