@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -58,12 +58,16 @@ class Company:
         self._word_after = word_after
 
     @asynccontextmanager
-    async def during(self, lease: Lease, voice: Language) -> AsyncIterator[None]:
-        """Show typing, and say one word if it takes long, until the block ends. What fails here harms nothing."""
+    async def during(self, lease: Lease, voice: Language) -> AsyncIterator[Callable[[], bool]]:
+        """Show typing, and say one word if it takes long, until the block ends. What fails here harms nothing.
+
+        Yields:
+            Whether a word is on its way now: the end of the block would wait for it.
+        """
         words: list[asyncio.Task[bool]] = []
         task = asyncio.create_task(self._keep(lease, voice, words), name="turn - company")
         try:
-            yield
+            yield lambda: not all(word.done() for word in words)
         finally:
             task.cancel()
             # A word on its way arrives before the answer; its sending has a deadline.

@@ -260,7 +260,7 @@ class Worker:
         if claimed.delivery is not None and self._hopeless(claimed, claimed.delivery):
             await self._end(lease, replace(claimed.delivery, dead="could not be sent"), "undeliverable")
             return
-        delivery = claimed.delivery or await self._decided(lease)
+        delivery = claimed.delivery or await self._decide(lease)
         if delivery is None:
             return
         result = await self._deliver.deliver(lease, delivery)
@@ -284,16 +284,6 @@ class Worker:
         missing = len(delivery.sent) < len(delivery.parts) or None in delivery.sent
         return missing and (claimed.attempts > self._max_attempts or claimed.crashes >= MAX_CRASHES)
 
-    async def _decided(self, lease: Lease) -> Delivery | None:
-        """What the person is told; while this is found out, a stop may cancel the turn without harm."""
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - turns are tasks
-        self._deciding[task] = lease
-        try:
-            return await self._decide(lease)
-        finally:
-            del self._deciding[task]
-
     async def _decide(self, lease: Lease) -> Delivery | None:
         """What the person is told; None if the turn ended without a word or comes back later."""
         claimed = lease.claimed
@@ -309,21 +299,32 @@ class Worker:
             return await self._delivery(turn.told(self._texts("failure", turn.voice), "failed"), dead=reason)
         if claimed.full and not reacts:
             return await self._delivery(turn.told(self._texts("mailbox_full", turn.voice), "refused"))
-        async with self._company.during(lease, turn.voice):
-            try:
-                turn = await self._pipeline.run(turn)
-            finally:
-                self._leave_line(turn.incoming.id, turned_away=turn.wait == IN_LINE)
+        async with self._company.during(lease, turn.voice) as speaks:
+            turn = await self._run(turn, lease)
+            delivery = None if turn.silent or turn.wait is not None else await self._delivery(turn)
+            if delivery is not None and speaks():
+                # The word comes before the answer, which is paid for and must not wait in memory alone.
+                await insist(lambda: self._inbox.record(claimed, delivery))
         if turn.wait is not None:
             if turn.wait == IN_LINE and turn.reserved:
                 await self._spending.release(claimed.incoming.conversation.person, claimed.incoming.id)
             await self._company.say_word_if_due(lease, turn.voice)
             await self._inbox.defer(claimed, turn.wait)
-            return None
-        if turn.silent:
+        elif turn.silent:
             await self._end(lease, None, turn.outcome)
-            return None
-        return await self._delivery(turn)
+        return delivery
+
+    async def _run(self, turn: Turn, lease: Lease) -> Turn:
+        """The turn with what the person is told; while this is found out, a stop may cancel it without harm."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - turns are tasks
+        self._deciding[task] = lease
+        try:
+            turn = await self._pipeline.run(turn)
+        finally:
+            del self._deciding[task]
+            self._leave_line(turn.incoming.id, turned_away=turn.wait == IN_LINE)
+        return turn
 
     def _new_turn(self, claimed: Claimed) -> Turn:
         # Old is what is old by both clocks, Redis's and ours: one that runs ahead must not cost people their answers.

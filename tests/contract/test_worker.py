@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from bot import deliver as deliver_module
 from bot import worker as worker_module
+from bot.company import WORD_AFTER
 from bot.errors import SendFailed, SendLimited, SendUnknown, StoreUnavailable
 from bot.message import Command, Conversation, Incoming, MessageId, Part, SentId
 from bot.ports import Claimed, Delivery
@@ -732,6 +733,39 @@ async def test_a_stop_lets_a_settle_end(
         stop.set()
 
     assert (stage.heard, await desk.redis.exists(f"{INBOX}:due")) == (["Fine."], 0)
+
+
+async def test_a_stop_loses_no_answer_that_waits_for_the_word_of_waiting(
+    desk: Cast, stage: Stage, scripts: FlakyScripts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in Redis while the word hangs at the platform: the next worker says it and does not ask the model again."""
+    monkeypatch.setattr(worker_module, "SENDS_END", timedelta(0))
+    word, asked = asyncio.Event(), list[str]()
+
+    async def when_the_word_is_on_its_way(turn: Turn) -> Turn:
+        asked.append(turn.incoming.id)
+        await comes_true(lambda: bool(stage.asked))
+        return answered(turn)
+
+    desk.answer = when_the_word_is_on_its_way
+    stage.acts = [word]
+    await desk.inbox.put(incoming(1, ANN))
+    scripts.now_ms = START_MS + milliseconds(WORD_AFTER)
+    async with desk.working():
+        await recorded(desk, ANN)
+    heard = list(stage.heard)
+    await desk.until(lambda: bool(stage.heard))
+
+    assert (heard, stage.heard, asked) == ([], ["Fine."], ["telegram:1:1"])
+
+
+async def recorded(desk: Cast, where: Conversation) -> None:
+    """Wait until the reply of a turn is in the ledger."""
+    found = False
+    async with asyncio.timeout(DEADLINE_S):
+        while not found:
+            await asyncio.sleep(0.005)
+            found = bool(await desk.redis.hexists(f"{INBOX}:turn:{where.id}", "reply"))
 
 
 class Asleep:
