@@ -14,8 +14,7 @@ from bench.kept import Kept
 from bench.soak_check import Window
 from bench.soak_store import Store
 from bench.soak_traffic import Traffic
-from bot.message import MessageId
-from bot.worker import turn_id
+from bot.message import MessageId, turn_id
 from tests.servers.openai import Cut, Fault, Hang, Malformed, OpenAiServer, Status
 
 KILL_EVERY_S, FAILOVER_EVERY_S, FAULT_EVERY_S = 10.0, 120.0, 60.0

@@ -167,7 +167,7 @@ async def serve(config: Config, stop: asyncio.Event, announce: Callable[[str], N
         open_stores(config, join=False, searched=role != "gateway", stop=stop) as stores,
         AsyncExitStack() as stack,
     ):
-        meter = PrometheusMeter(lambda: queue_state(stores.inbox), lambda: platforms.receivers, failures)
+        meter = PrometheusMeter(lambda: queue_state(stores.inbox, stores.dead), lambda: platforms.receivers, failures)
         stop_http = asyncio.Event()
         gate = ClosingGate(stores.inbox, stop)
         platforms = await open_platforms(config, stores, gate, texts, meter, stack, stop_http)

@@ -10,6 +10,7 @@ from bot.errors import StoreUnavailable
 from bot.http.metrics import QueueState
 from bot.message import Platform
 from bot.ports import Receiver
+from bot.store.dead import DeadLetters
 from bot.store.inbox import RedisInbox
 
 
@@ -41,11 +42,11 @@ async def readiness(
     return [*reasons, *await intake(stop, inbox)]
 
 
-async def queue_state(inbox: RedisInbox) -> QueueState:
-    """What waits, for the metrics.
+async def queue_state(inbox: RedisInbox, dead: DeadLetters) -> QueueState:
+    """What waits and what was given up, for the metrics.
 
     Raises:
         StoreUnavailable: Redis did not answer.
     """
-    waiting, oldest = await inbox.queue()
-    return QueueState(waiting=waiting, oldest=oldest)
+    (waiting, oldest), letters = await asyncio.gather(inbox.queue(), dead.count())
+    return QueueState(waiting=waiting, oldest=oldest, dead=letters)

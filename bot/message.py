@@ -6,6 +6,7 @@ nothing else here. What is needed to answer is `ReplyTo`, which only the adapter
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
@@ -28,6 +29,11 @@ Attachment = Literal["picture", "voice", "video", "sticker", "file"]
 Addressing = Literal["direct", "call", "follow"]
 """`direct`: spoken to us. `call`: spoken to us in a place with threads, so the thread becomes ours for this
 person. `follow`: not addressed, in a thread; ours only if this person called us there before."""
+
+
+def turn_id(message: MessageId) -> str:
+    """What a turn is called in the logs, in those of every worker that had it: a digest, for ids name people."""
+    return hashlib.blake2b(message.encode(), digest_size=8).hexdigest()
 
 
 def _join(*parts: str) -> str:

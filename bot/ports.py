@@ -377,7 +377,7 @@ class Meter(Protocol):
         """
 
     def settled(self, platform: Platform, outcome: str, seconds: float) -> None:
-        """A message ended, so long after its arrival; `outcome` is an `Outcome` or `undeliverable`."""
+        """A message ended, so long after its arrival; `outcome` is an `Outcome`, `undeliverable` or `unsent`."""
 
     def step(self, name: str, seconds: float) -> None:
         """A step ran."""

@@ -8,7 +8,6 @@ says how far its reply had come.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import time
 import uuid
@@ -24,7 +23,7 @@ from bot.doorbell import Doorbell
 from bot.errors import StoreUnavailable
 from bot.lease import Lease, renew, try_renew
 from bot.line import Line
-from bot.message import Conversation, Language, MessageId, Platform, SentId
+from bot.message import Conversation, Language, MessageId, Platform, SentId, turn_id
 from bot.pipeline import Pipeline
 from bot.ports import Claimed, Delivery, Inbox, Messenger, Meter, Spending
 from bot.stopping import pause
@@ -258,14 +257,14 @@ class Worker:
             await self._inbox.defer(claimed, PLATFORM_OFF)
             return
         if claimed.delivery is not None and self._hopeless(claimed, claimed.delivery):
-            await self._end(lease, replace(claimed.delivery, dead="could not be sent"), "undeliverable")
+            await self._end(lease, replace(claimed.delivery, dead="could not be sent"), "unsent")
             return
         delivery = claimed.delivery or await self._decide(lease)
         if delivery is None:
             return
         result = await self._deliver.deliver(lease, delivery)
         if isinstance(result, Deferred) and result.error and result.attempts >= self._max_attempts:
-            await self._end(lease, replace(delivery, dead="could not be sent"), "undeliverable")
+            await self._end(lease, replace(delivery, dead="could not be sent"), "unsent")
         elif isinstance(result, Deferred):
             delay, error = result.delay, result.error
             await insist(lambda: self._inbox.defer(claimed, delay, error=error))
@@ -274,7 +273,7 @@ class Worker:
         elif result == "lost":
             log.info("the turn is another worker's by now")
         else:
-            await self._end(lease, delivery, "undeliverable")
+            await self._end(lease, delivery, "failed" if delivery.dead else "undeliverable")
 
     def _exhausted(self, claimed: Claimed) -> bool:
         return claimed.attempts >= self._max_attempts or claimed.crashes >= MAX_CRASHES
@@ -372,6 +371,8 @@ class Worker:
             seconds = lease.age().total_seconds()
             self._meter.settled(lease.claimed.incoming.conversation.platform, outcome, seconds)
             log.info("settled", extra={"outcome": outcome, "seconds": round(seconds, 3)})
+            if delivery is not None and delivery.dead:
+                log.error("given up and kept as a dead letter, see `frontdesk dead list`: %s", delivery.dead)
 
     async def _close(self, claimed: Claimed, delivery: Delivery | None, last: SentId | None) -> str:
         if delivery is not None and delivery.dead:
@@ -392,8 +393,3 @@ class Worker:
             for task, lease in self._deciding.items():
                 if lease.lost:
                     task.cancel()  # another finds out the answer, and one call of the model is enough
-
-
-def turn_id(message: MessageId) -> str:
-    """What a turn is called in the logs, in those of every worker that had it: a digest, for ids name people."""
-    return hashlib.blake2b(message.encode(), digest_size=8).hexdigest()

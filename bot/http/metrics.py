@@ -48,7 +48,7 @@ MAX_NAMES = 32
 PLATFORMS = frozenset(get_args(Platform))
 ACCEPTED = frozenset(get_args(Accepted)) | {"ignored", "malformed", "unproven", "unstored"}
 RECONNECTS = frozenset(get_args(Reconnect))
-OUTCOMES = frozenset(get_args(Outcome)) | {"undeliverable"}
+OUTCOMES = frozenset(get_args(Outcome)) | {"undeliverable", "unsent"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +58,12 @@ class QueueState:
     Attributes:
         waiting: messages accepted and not yet settled.
         oldest: age of the oldest of them; zero if none waits.
+        dead: messages that were given up and are kept for the operator.
     """
 
     waiting: int
     oldest: timedelta
+    dead: int
 
 
 class _Names:
@@ -101,7 +103,7 @@ class PrometheusMeter:
     Each instance has a registry of its own, so several can live in one process (tests do that).
 
     Args:
-        queue: tells what waits; asked at each scrape. It may raise StoreUnavailable: the gauges are then NaN,
+        queue: tells what waits and what was given up; asked at each scrape. It may raise StoreUnavailable: the gauges are then NaN,
             which no alert takes for an empty queue.
         receivers: tells which platforms this process receives from; asked at each scrape.
         failures: of Redis so far, by kind; read at each scrape.
@@ -151,6 +153,7 @@ class PrometheusMeter:
         self._limited = Counter("frontdesk_limited_total", "Refusals of the limiter", ["rule"], registry=registry)
         self._waiting = Gauge("frontdesk_queue_messages", "Messages accepted and not yet settled", registry=registry)
         self._oldest = Gauge("frontdesk_queue_oldest_seconds", "Age of the oldest of them", registry=registry)
+        self._dead = Gauge("frontdesk_dead_letters", "Messages given up and kept for the operator", registry=registry)
 
     def _define_platforms(self) -> None:
         registry = self.registry
@@ -233,11 +236,12 @@ class PrometheusMeter:
     async def render(self) -> bytes:
         """The page of a scrape, in Prometheus's text format 0.0.4 (`CONTENT_TYPE`).
 
-        Never fails for Redis: without it the two gauges of the queue are NaN. Cancelling it changes nothing.
+        Never fails for Redis: without it the gauges of the queue are NaN. Cancelling it changes nothing.
         """
-        waiting, oldest_s = await self._ask_queue()
-        self._waiting.set(waiting)
-        self._oldest.set(oldest_s)
+        queue = await self._ask_queue()
+        self._waiting.set(math.nan if queue is None else queue.waiting)
+        self._oldest.set(math.nan if queue is None else queue.oldest.total_seconds())
+        self._dead.set(math.nan if queue is None else queue.dead)
         for platform, receiver in self._receivers().items():
             silence = receiver.silence()
             self._connected.labels(platform).set(receiver.not_ready() is None)
@@ -245,12 +249,11 @@ class PrometheusMeter:
         # It reads /proc for the process's figures: file work, not for the event loop.
         return await asyncio.to_thread(generate_latest, self.registry)
 
-    async def _ask_queue(self) -> tuple[float, float]:
+    async def _ask_queue(self) -> QueueState | None:
         if self._queue is None:
-            return math.nan, math.nan
+            return None
         try:
             async with asyncio.timeout(SCRAPE_DEADLINE.total_seconds()):
-                state = await self._queue()
+                return await self._queue()
         except (StoreUnavailable, TimeoutError):
-            return math.nan, math.nan
-        return state.waiting, state.oldest.total_seconds()
+            return None

@@ -150,7 +150,7 @@ class RedisInbox:
             return claimed_from(record, token)
         except (ValueError, KeyError, TypeError):
             # Left by another version of ours, or by a hand. One message must not stop all others.
-            log.exception("a message cannot be read and goes to the dead letters")
+            log.exception("a message cannot be read; kept as a dead letter, see `frontdesk dead list`")
             await self._bury_unreadable(record, token, partition)
             return None
 

@@ -33,6 +33,15 @@ def letters_on(redis: Redis) -> DeadLetters:
     return DeadLetters(redis, Scripts(redis, now_ms=START_MS + 1000), partitions=PARTITIONS)
 
 
+async def test_they_are_counted_for_as_long_as_they_are_kept(redis: Redis) -> None:
+    """In all partitions; those that have run out are gone, though nobody was buried since."""
+    await buried(redis, range(3), now_ms=START_MS - keys.DEAD_MS)
+    after_a_week = await letters_on(redis).count()
+    await buried(redis, range(3, 6))
+
+    assert (after_a_week, await letters_on(redis).count()) == (0, 3)
+
+
 async def test_the_latest_is_listed_first(redis: Redis) -> None:
     """From all partitions, with words, reason and moment."""
     await buried(redis, range(3))

@@ -104,13 +104,14 @@ async def test_names_say_what_they_count() -> None:
 
     names = {name for name, _ in await _scrape(meter) if not name.startswith("process_")}
 
-    endings = ("_total", "_seconds", "_seconds_bucket", "_seconds_sum", "_seconds_count", "_messages")
+    endings = ("_total", "_seconds", "_seconds_bucket", "_seconds_sum", "_seconds_count", "_messages", "_letters")
     assert all(name.startswith("frontdesk_") and name.endswith(endings) for name in names)
 
 
 async def test_queue_is_asked_at_each_scrape() -> None:
     """The gauges show the state of the moment."""
-    states = iter([QueueState(waiting=3, oldest=timedelta(seconds=7)), QueueState(waiting=0, oldest=timedelta(0))])
+    some = QueueState(waiting=3, oldest=timedelta(seconds=7), dead=2)
+    states = iter([some, QueueState(waiting=0, oldest=timedelta(0), dead=0)])
 
     async def queue() -> QueueState:
         return next(states)
@@ -121,6 +122,7 @@ async def test_queue_is_asked_at_each_scrape() -> None:
 
     assert (first["frontdesk_queue_messages", ()], first["frontdesk_queue_oldest_seconds", ()]) == (3, 7)
     assert (second["frontdesk_queue_messages", ()], second["frontdesk_queue_oldest_seconds", ()]) == (0, 0)
+    assert [one["frontdesk_dead_letters", ()] for one in (first, second)] == [2, 0]
 
 
 async def test_queue_out_of_reach_spoils_only_its_gauges() -> None:

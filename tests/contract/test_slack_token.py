@@ -115,7 +115,7 @@ async def test_a_token_that_nobody_replaces_makes_a_dead_letter(desk: Desk) -> N
     desk.scripts.now_ms += milliseconds(LONG_ENOUGH)
     looks = len(desk.messenger.looks)
 
-    await desk.cast.until(lambda: ("settled", "undeliverable") in desk.cast.meter.counted)
+    await desk.cast.until(lambda: ("settled", "unsent") in desk.cast.meter.counted)
 
     (letter,) = await DeadLetters(desk.redis, desk.scripts, partitions=1).list()
     assert letter.reason == "could not be sent"

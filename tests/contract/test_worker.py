@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -14,10 +15,11 @@ from redis.asyncio import Redis
 from bot import deliver as deliver_module
 from bot import worker as worker_module
 from bot.company import WORD_AFTER
-from bot.errors import SendFailed, SendLimited, SendUnknown, StoreUnavailable
+from bot.errors import SendFailed, SendLimited, SendRefused, SendUnknown, StoreUnavailable
 from bot.message import Command, Conversation, Incoming, MessageId, Part, SentId
 from bot.ports import Claimed, Delivery
 from bot.store import keys
+from bot.store.dead import DeadLetters
 from bot.store.doorbell import RedisDoorbell
 from bot.store.inbox import RedisInbox
 from bot.store.outbound import RedisOutbound
@@ -185,8 +187,8 @@ async def test_a_failure_is_said_even_when_sending_is_hard(desk: Cast, stage: St
     assert await letters(desk.redis) == [b"3 exceptions, 0 crashes"]
 
 
-async def test_unknown_sends_end_after_four(desk: Cast, stage: Stage) -> None:
-    """Tried at once, after 15, 60 more and 240 more seconds; then it goes to the dead letters."""
+async def test_unknown_sends_end_after_four(desk: Cast, stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """Tried at once, after 15, 60 more and 240 more seconds; then it goes to the dead letters, and the log says so."""
     sent_at: list[float] = []
 
     async def note(key: str) -> None:
@@ -200,7 +202,23 @@ async def test_unknown_sends_end_after_four(desk: Cast, stage: Stage) -> None:
 
     assert [round(at) for at in sent_at] == [0, 15, 75, 315]
     assert await letters(desk.redis) == [b"could not be sent"]
-    assert desk.meter.counted.count(("settled", "undeliverable")) == 1
+    assert [one for one in desk.meter.counted if one[0] == "settled"] == [("settled", "unsent")]
+    assert await DeadLetters(desk.redis, desk.scripts, partitions=1).count() == 1
+    *tries, last = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
+    assert tries == [f"it is not known whether a message went out (try {n}): no answer" for n in (1, 2, 3, 4)]
+    assert last == "given up and kept as a dead letter, see `frontdesk dead list`: could not be sent"
+
+
+async def test_a_failure_that_the_platform_does_not_take_is_no_blocked_bot(desk: Cast, stage: Stage) -> None:
+    """The message is a dead letter, and counts as failed."""
+    desk.answer = always_fails
+    stage.acts = [SendRefused("blocked")]
+    await desk.inbox.put(incoming(1, ANN))
+
+    await desk.until(lambda: bool(desk.meter.counted))
+
+    assert desk.meter.counted[-1] == ("settled", "failed")
+    assert await letters(desk.redis) == [b"3 exceptions, 0 crashes"]
 
 
 async def test_a_platform_that_comes_back_within_five_minutes_costs_no_answer(desk: Cast, stage: Stage) -> None:

@@ -9,9 +9,8 @@ import time
 import aiohttp
 import pytest
 
-from bot.message import MessageId
+from bot.message import MessageId, turn_id
 from bot.texts import Texts
-from bot.worker import turn_id
 from tests.process.conftest import World, text_of
 from tests.process.page import PageVisitor
 from tests.process.running import frontdesk
