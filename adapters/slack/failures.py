@@ -66,6 +66,8 @@ _DEFAULT_RETRY_AFTER_S = 5.0
 _LEAST_RETRY_AFTER_S = 1.0
 """Asking again at once, for as long as we are told to wait for nothing, would be a flood."""
 _MOST_RETRY_AFTER_S = 3600.0
+_SILENT = "HTTP 200"
+"""`error_code` of an answer that is neither "ok" nor an error."""
 _HTTP_LIMITED = 429
 _HTTP_UNAVAILABLE = 503
 _HTTP_SERVER_ERROR = 500
@@ -95,7 +97,7 @@ def send_error(error: Exception) -> SendError:
     """What a failed post means for delivery.
 
     Args:
-        error: one of `CALL_ERRORS`.
+        error: whatever the call raised, or the reading of its answer.
     """
     if isinstance(error, SlackApiError):
         return _api_error(error)
@@ -112,7 +114,8 @@ def _api_error(error: SlackApiError) -> SendError:
     if code in _REFUSED:
         return SendRefused(f"Slack refuses the message ({code})")
     # A gateway's 500, 502 or 504 says nothing of what the server behind it did; only 503 means "not begun".
-    if code in _MAYBE_DONE or (status >= _HTTP_SERVER_ERROR and status != _HTTP_UNAVAILABLE):
+    broken = status >= _HTTP_SERVER_ERROR and status != _HTTP_UNAVAILABLE
+    if code in _MAYBE_DONE or broken or code == _SILENT:
         return SendUnknown(f"Slack broke down, the message may be there ({code})")
     return SendFailed(f"Slack did not take the message ({code})")
 

@@ -18,9 +18,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from adapters.slack.failures import CALL_ERRORS, error_code, retry_after, send_error
+from adapters.slack.failures import error_code, retry_after, send_error
 from adapters.slack.format import format_markdown
-from bot.errors import SendFailed, SendLimited, SendUnknown
+from bot.errors import SendError, SendFailed, SendLimited, SendUnknown
 from bot.message import Part, ReplyTo, SentId
 
 METADATA_TYPE = "frontdesk_part"
@@ -79,7 +79,9 @@ class SlackMessenger:
                 # Before the post: cancelled after it, we would lose its id.
                 await self._clear_status(to)
                 return await self._post(to.channel, part, key, thread=to.thread)
-        except CALL_ERRORS as error:
+        except SendError:
+            raise
+        except Exception as error:
             raise send_error(error) from error
 
     async def find(self, to: ReplyTo, key: str) -> SentId | None:
@@ -95,7 +97,7 @@ class SlackMessenger:
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await self._find(to, key)
-        except CALL_ERRORS as error:
+        except Exception as error:
             if isinstance(error, SlackApiError):
                 if error_code(error) in _NO_LOOK:
                     _log.info("slack: may not look for a post of ours (%s)", error_code(error))
@@ -141,9 +143,9 @@ class SlackMessenger:
     async def _direct_channel(self, user: str) -> str:
         try:
             response = await self._client.conversations_open(users=user)
-        except CALL_ERRORS as error:
-            if isinstance(error, SlackApiError):
-                raise
+        except SlackApiError:
+            raise
+        except Exception as error:
             # Nothing was posted yet, whatever became of this call.
             raise SendFailed(f"cannot open a direct message ({type(error).__name__})") from error
         channel = response.get("channel")
@@ -157,7 +159,10 @@ class SlackMessenger:
         cursor: str | None = None
         for _ in range(_PAGES):
             page = await self._page(to, cursor)
-            for message in page.get("messages") or ():
+            messages = page.get("messages")
+            if not isinstance(messages, list):
+                raise TypeError("a page without messages")
+            for message in messages:
                 if _is_ours(message, key):
                     return SentId(str(message["ts"]))
             cursor = (page.get("response_metadata") or {}).get("next_cursor")
@@ -185,7 +190,7 @@ class SlackMessenger:
         try:
             async with asyncio.timeout(_TYPING_S):
                 await self._client.assistant_threads_setStatus(channel_id=channel, thread_ts=thread, status=status)
-        except CALL_ERRORS as error:
+        except Exception as error:  # noqa: BLE001 - an ornament
             lacking = isinstance(error, SlackApiError) and error_code(error) in _LACKING
             self._typing_again_s = self._clock() + (_TYPING_LACKING_S if lacking else _TYPING_PAUSE_S)
             _log.info("slack: no status line for now (%s)", _short(error))

@@ -1,7 +1,7 @@
 """Slack's Web API of the test server: the methods our bot may call, as strict as the real ones.
 
 Every call is recorded. Faults are queued per method and used up in order: an error code, a status, a rate limit,
-a hang, or a connection cut before or after the effect.
+a hang, a connection cut before or after the effect, or an odd answer.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Fault:
         retry_after_s: answer 429 with this header.
         cut: close the connection without an answer, before or after the effect.
         hang: never answer; `after` the effect or before it.
+        body: answer with these bytes for JSON, after the effect.
     """
 
     error: str | None = None
@@ -42,6 +43,7 @@ class Fault:
     retry_after_s: int | None = None
     cut: Literal["before", "after"] | None = None
     hang: Literal["before", "after"] | None = None
+    body: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +113,8 @@ class WebApi:
             await asyncio.Event().wait()
         if fault.cut == "after":
             return _cut(request)
+        if fault.body is not None:
+            return web.Response(body=fault.body, content_type="application/json")
         return web.json_response(answer)
 
     async def _read(self, method: str, request: web.Request) -> Call:

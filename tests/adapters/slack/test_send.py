@@ -18,6 +18,22 @@ PART = Part(text="**Hello** [docs](https://example.com)")
 CHANNEL = ReplyTo(channel="C1", thread="1700000000.000100", quote="1700000000.000100", user="U1", private=False)
 DIRECT = ReplyTo(channel="D1", quote="1700000000.000100", user="U1", private=True)
 SLASH = ReplyTo(channel="C1", user="U1", private=False, ephemeral=True)
+ODD = (
+    b"",
+    b"null",
+    b"[1]",
+    b"7",
+    b"{}",
+    b'{"ok":false}',
+    b'{"ok":true}',
+    b'{"ok":true,"ts":null}',
+    b'{"ok":true,"ts":[]}',
+)
+"""Answers that say neither that a post is there nor that it is not."""
+FOUND_WITHOUT_TS = (
+    b'{"ok":true,"messages":[{"bot_id":"B0BOT",'
+    b'"metadata":{"event_type":"frontdesk_part","event_payload":{"key":"k1"}}}]}'
+)
 
 
 @pytest.fixture
@@ -92,6 +108,16 @@ async def test_one_connection_serves_many_posts(server: SlackServer, messenger: 
 # --- failures -------------------------------------------------------------------------------------------------------
 
 
+async def test_a_rate_limit_without_a_pause_is_one(server: SlackServer, messenger: SlackMessenger) -> None:
+    """A proxy's 429 says nothing more; whoever says it has posted nothing."""
+    server.fail("chat.postMessage", Fault(status=429))
+
+    with pytest.raises(SendLimited) as caught:
+        await _send(messenger, CHANNEL)
+
+    assert caught.value.retry_after == timedelta(seconds=5)
+
+
 async def test_a_rate_limit_says_how_long_to_wait(server: SlackServer, messenger: SlackMessenger) -> None:
     """Nothing was sent; Retry-After is handed on, and we do not try by ourselves."""
     server.fail("chat.postMessage", Fault(retry_after_s=7))
@@ -154,6 +180,8 @@ async def test_what_may_pass_is_tried_again_later(server: SlackServer, messenger
         Fault(status=502),
         Fault(error="fatal_error"),
         Fault(error="internal_error"),
+        Fault(status=200),
+        *(Fault(body=body) for body in ODD),
     ],
 )
 async def test_no_clear_answer_means_unknown(server: SlackServer, messenger: SlackMessenger, fault: Fault) -> None:
@@ -265,6 +293,7 @@ async def test_where_we_may_not_look_nothing_is_found(
         Fault(status=503),
         Fault(cut="before"),
         Fault(hang="before"),
+        *(Fault(body=body) for body in (*ODD, b'{"ok":true,"messages":7}', FOUND_WITHOUT_TS)),
     ],
 )
 async def test_trouble_while_looking_is_no_answer(server: SlackServer, messenger: SlackMessenger, fault: Fault) -> None:
