@@ -55,7 +55,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     if problems:
         redact = Redactor(known)
         raise ConfigError([redact(problem) for problem in problems])
-    return _finished(config, secrets)
+    return _finished(config, secrets, overrides)
 
 
 def _all(secrets: Secrets) -> Iterator[SecretStr]:
@@ -65,11 +65,12 @@ def _all(secrets: Secrets) -> Iterator[SecretStr]:
             yield value
 
 
-def _finished(config: Config, secrets: Secrets) -> Config:
+def _finished(config: Config, secrets: Secrets, overrides: Mapping[str, str]) -> Config:
     usable = tuple(provider for provider in config.llm.providers if _usable(provider, secrets))
     finished = config.model_copy(update={"llm": config.llm.model_copy(update={"providers": usable})})
     finished._secrets = secrets  # noqa: SLF001 - private to everybody but its maker
     finished._notes = tuple(notes_on(config, secrets))  # noqa: SLF001
+    finished._variables = frozenset(overrides)  # noqa: SLF001
     return finished
 
 

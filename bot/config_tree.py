@@ -269,6 +269,7 @@ class Config(BaseSettings):
 
     _secrets: Secrets = PrivateAttr(default_factory=Secrets)
     _notes: tuple[str, ...] = PrivateAttr(default=())
+    _variables: frozenset[str] = PrivateAttr(default=frozenset())
 
     @classmethod
     def settings_customise_sources(
@@ -296,6 +297,18 @@ class Config(BaseSettings):
     def redis_url(self) -> SecretStr | None:
         """Where Redis is: `redis.url`, else REDIS_URL; None means the embedded server in `redis.data_dir`."""
         return self.redis.url or self.secrets.redis_url
+
+    @property
+    def redis_setting(self) -> str:
+        """What says where Redis is, for words to the operator: a variable or a key of config.yaml."""
+        if self.redis_url is None:
+            return self.named("redis.data_dir")
+        return self.named("redis.url") if self.redis.url is not None else "REDIS_URL"
+
+    def named(self, key: str) -> str:
+        """What a key's value came from: its variable, such as FRONTDESK_REDIS__URL, or the key itself."""
+        variable = f"FRONTDESK_{key.replace('.', '__').upper()}"
+        return variable if variable in self._variables else key
 
     def api_key(self, provider: Provider) -> SecretStr | None:
         """The key of a provider; None if it needs none."""

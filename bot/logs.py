@@ -155,7 +155,8 @@ class Outages(logging.Filter):
             return lines < OUTAGE_LINES
         self._said[kind] = record.created, 1
         if lines > OUTAGE_LINES:
-            record.msg = f"{record.msg} (and {lines - OUTAGE_LINES} lines like this before)"
+            left_out = lines - OUTAGE_LINES
+            record.msg = f"{record.msg} (and {left_out} {'line' if left_out == 1 else 'lines'} like this before)"
         return True
 
 

@@ -19,8 +19,11 @@ _SHAPES = re.compile(
     r"|(?<![A-Za-z0-9])sk-[\w-]{4,}"  # keys of OpenAI and of servers that copy its shape
     r"|(?<=[Bb]earer )[\w.~+/=-]{8,}"
 )
-_PASSWORD = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^\s/'\"]*@", re.IGNORECASE)
-"""The part of a URL before `@`: user and password of a Redis, a proxy or a private model server."""
+_PASSWORD = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?!user:password@host:port(?![^\s/'\"]*@))[^\s/'\"]*@", re.IGNORECASE
+)
+"""The part of a URL before `@`: user and password of a Redis, a proxy or a private model server. Our own example of
+one, which is no address, is left readable."""
 
 MIN_SECRET_CHARS = 4
 """Shorter known secrets are not searched for: they would blank ordinary words. Nothing real is that short."""

@@ -112,10 +112,11 @@ async def open_stores(
     """
     async with AsyncExitStack() as stack:
         server, url = await _reach(config, stack, join=join)
-        redis = await _client(url, stack, stop, config.inbox.durability)
+        redis = await _client(url, config.redis_setting, stack, stop, config.inbox.durability)
         kb_redis = redis
         if config.knowledge.redis_url is not None:
-            kb_redis = await _client(config.knowledge.redis_url.get_secret_value(), stack, stop)
+            setting = config.named("knowledge.redis_url")
+            kb_redis = await _client(config.knowledge.redis_url.get_secret_value(), setting, stack, stop)
         waiting = connect_blocking(url, block=LISTEN)
         stack.push_async_callback(waiting.aclose)
         await fix_partitions(redis, config.inbox.partitions)
@@ -156,11 +157,11 @@ async def _reach(config: Config, stack: AsyncExitStack, *, join: bool) -> tuple[
 
 
 async def _client(
-    url: str, stack: AsyncExitStack, stop: asyncio.Event | None, durability: Durability = "memory"
+    url: str, setting: str, stack: AsyncExitStack, stop: asyncio.Event | None, durability: Durability = "memory"
 ) -> Client:
-    redis = connect(url)
+    redis = connect(url, setting=setting)
     stack.push_async_callback(redis.aclose)
-    await probe(redis, url=url, durability=durability, stop=stop)
+    await probe(redis, url=url, setting=setting, durability=durability, stop=stop)
     return redis
 
 

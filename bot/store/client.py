@@ -245,7 +245,8 @@ def _cluster(address: Address, options: dict[str, object]) -> Cluster:
     )
 
 
-failures: Counter[str] = Counter()
+COMMON = ("BusyLoadingError", "ConnectionError", "OutOfMemoryError", "ReadOnlyError", "ResponseError", "TimeoutError")
+failures: Counter[str] = Counter(dict.fromkeys(COMMON, 0))
 """How often Redis failed in this process, by the class of the error; for the metrics."""
 
 

@@ -16,37 +16,24 @@ import struct
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import cast
 
 from redis.asyncio import RedisCluster
 from redis.asyncio.client import PubSub
-from redis.asyncio.sentinel import MasterNotFoundError
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS
-from redis.exceptions import (
-    AuthenticationError,
-    AuthorizationError,
-    BusyLoadingError,
-    ClusterDownError,
-    NoPermissionError,
-    ReadOnlyError,
-    RedisClusterException,
-    RedisError,
-)
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import BusyLoadingError, RedisClusterException, RedisError
 
 from bot.errors import StartError
 from bot.stopping import pause
 from bot.store import keys
 from bot.store.addresses import redacted
-from bot.store.client import SentinelRefused, behind_sentinels, reason
+from bot.store.client import behind_sentinels
 from bot.store.cluster import Client, beside
+from bot.store.refusals import REQUIRED, REQUIRED_VERSION, Place, is_away, told_by_server, verdict
 from bot.store.scripts import Durability, milliseconds, source
 
-REQUIRED_VERSION = (8, 0)
-_REQUIRED = ".".join(map(str, REQUIRED_VERSION))
 LOADING_WAIT = timedelta(minutes=2)
 """For a server that loads its data: a large index of the HNSW kind takes half a minute."""
 AWAY_WAIT = timedelta(minutes=1)
@@ -88,6 +75,7 @@ async def probe(
     redis: Client,
     *,
     url: str,
+    setting: str = "REDIS_URL",
     durability: Durability = "memory",
     loading_wait: timedelta = LOADING_WAIT,
     stop: asyncio.Event | None = None,
@@ -99,6 +87,7 @@ async def probe(
     Args:
         redis: from `bot.store.client.connect`.
         url: it was connected with, for the messages; shown without its password.
+        setting: the variable or key that the URL came from, for the messages.
         durability: that it must be able to give.
         loading_wait: how long to wait while it loads its data.
         stop: if given, a server that does not answer is waited for, and a replica that is needed, `AWAY_WAIT` at most;
@@ -107,7 +96,7 @@ async def probe(
     Raises:
         StartError: what is wrong and what to do.
     """
-    place, stopping = redacted(url), stop or asyncio.Event()
+    place, stopping = Place(redacted(url), setting), stop or asyncio.Event()
     deadline, told = time.monotonic() + AWAY_WAIT.total_seconds(), False
     while True:
         try:
@@ -124,7 +113,7 @@ async def probe(
         await pause(_POLL, stopping)
 
 
-async def _probe(redis: Client, place: str, loading_wait: timedelta, stop: asyncio.Event) -> ServerFacts:
+async def _probe(redis: Client, place: Place, loading_wait: timedelta, stop: asyncio.Event) -> ServerFacts:
     await _reach(redis, place, loading_wait, stop)
     if not isinstance(redis, RedisCluster):
         return await _probe_primary(redis, keys.kb(f"probe-{secrets.token_hex(8)}"), place)
@@ -137,7 +126,7 @@ async def _probe(redis: Client, place: str, loading_wait: timedelta, stop: async
     found, away = list[ServerFacts](), list[Exception]()
     for name, scratch in scratches.items():
         try:
-            found.append(await _probe_primary(redis, scratch, f"{place} ({name})"))
+            found.append(await _probe_primary(redis, scratch, replace(place, address=f"{place} ({name})")))
         except (_Away, BusyLoadingError) as error:
             away.append(error)
             log.warning("%s. What it has waits until it is back; the others are served", error)
@@ -152,7 +141,7 @@ async def _probe(redis: Client, place: str, loading_wait: timedelta, stop: async
     )
 
 
-async def _probe_primary(redis: Client, scratch: str, place: str) -> ServerFacts:
+async def _probe_primary(redis: Client, scratch: str, place: Place) -> ServerFacts:
     """Check the server that has the scratch key."""
     with _telling("INFO", place):
         sections = ("server", "memory", "persistence", "replication", "cluster")
@@ -183,7 +172,7 @@ async def _probe_primary(redis: Client, scratch: str, place: str) -> ServerFacts
     return found
 
 
-async def _check_slots(redis: RedisCluster, place: str) -> None:
+async def _check_slots(redis: RedisCluster, place: Place) -> None:
     """Every slot has a server, be it away, as any of them sees it."""
     with _telling("CLUSTER INFO", place):
         said = await redis.cluster_info()
@@ -199,7 +188,7 @@ def _name_of(redis: RedisCluster, key: str) -> str:
     return node.name if node is not None else ""
 
 
-def _check_durability(facts: ServerFacts, durability: Durability, place: str) -> None:
+def _check_durability(facts: ServerFacts, durability: Durability, place: Place) -> None:
     if durability == "fsync" and not facts.persistent:
         raise StartError(
             f"inbox.durability is fsync, but Redis at {place} writes no append-only file: set appendonly yes"
@@ -211,7 +200,7 @@ def _check_durability(facts: ServerFacts, durability: Durability, place: str) ->
         )
 
 
-async def _reach(redis: Client, place: str, loading_wait: timedelta, stop: asyncio.Event) -> None:
+async def _reach(redis: Client, place: Place, loading_wait: timedelta, stop: asyncio.Event) -> None:
     """Return once the server answers and has its data."""
     deadline = time.monotonic() + loading_wait.total_seconds()
     told = -_PROGRESS_S
@@ -239,97 +228,45 @@ async def _ping(redis: Client) -> None:
 
 
 @contextmanager
-def _telling(command: str, place: str) -> Iterator[None]:
+def _telling(command: str, place: Place) -> Iterator[None]:
     """Turn a failure of `command` into words; a server that is loading passes through."""
     try:
         yield
     except (RedisError, RedisClusterException, OSError) as error:
-        cause = _told_by_server(error)
+        cause = told_by_server(error)
         if isinstance(cause, BusyLoadingError):
             raise cause from None
-        kind = _Away if _is_away(cause) else StartError
-        raise kind(f"Redis at {place} {_verdict(cause, command)}") from error
+        kind = _Away if is_away(cause) else StartError
+        raise kind(f"Redis at {place} {verdict(cause, command, place)}") from error
 
 
-def _told_by_server(error: Exception) -> Exception:
-    """What the server said: the library wraps a refused handshake as a lost connection or an unreachable cluster."""
-    while type(error) in (RedisConnectionError, RedisClusterException) and isinstance(
-        error.__cause__, (RedisError, RedisClusterException, OSError)
-    ):
-        error = error.__cause__
-    return error
-
-
-def _is_away(error: Exception) -> bool:
-    """It does not answer at all, which is not to say that it does not let us in."""
-    return isinstance(error, (RedisConnectionError, RedisTimeoutError, OSError, ClusterDownError)) and not isinstance(
-        error, (AuthenticationError, AuthorizationError)
-    )
-
-
-def _verdict(error: Exception, command: str) -> str:
-    text = str(error)
-    if isinstance(error, SentinelRefused):
-        return (
-            "is behind Sentinels that do not let us in: give theirs in REDIS_URL by ?sentinel_username=…&"
-            "sentinel_password=…, %-encoded; user and password before the @ are those of Redis itself"
-        )
-    if isinstance(error, MasterNotFoundError) and " : " not in text:
-        return (
-            "is not known to its Sentinels, or away: the name at the end of REDIS_URL must be theirs for the primary, "
-            "and it must run"
-        )
-    if isinstance(error, (AuthenticationError, AuthorizationError)):
-        return (
-            "does not let us in: user or password is missing or wrong; set both in REDIS_URL "
-            "(redis://user:password@host:port, special characters %-encoded)"
-        )
-    if _is_away(error):
-        return f"cannot be reached ({reason(error)}): start it, or correct REDIS_URL"
-    if isinstance(error, RedisClusterException) and "not enabled" in text:
-        return "is not part of a cluster: set REDIS_URL to redis://host:port"
-    if "unknown command" in text.lower() and "sentinel" in text.lower():
-        return "is no Sentinel: set REDIS_URL to redis://host:port, or to the Sentinels' own addresses"
-    if isinstance(error, ReadOnlyError):
-        return "is a read-only replica: set REDIS_URL to its primary"
-    if isinstance(error, NoPermissionError) or "no permissions" in text.lower():
-        # The command may stand inside a script.
-        inner = re.search(r"run the '([^']+)' command", text)
-        refused = inner[1].upper() if inner else f"{command} ({text})"
-        return (
-            f"refuses {refused} to our user: allow it in the ACL; needed are "
-            f"`~{keys.PREFIX}:* &{keys.PREFIX}:* +@all -@dangerous +info` and the FT.* commands"
-        )
-    if "unknown command" in text.lower() and command.startswith("FT."):
-        return f"has no search ({command} is unknown): use Redis 8 with its query engine, as in the image redis:8"
-    if "unknown command" in text.lower() and command == "PING":
-        return f"is too old ({text}); needed is Redis {_REQUIRED} or newer, for one the image redis:8"
-    return f"refused {command}: {text}"
-
-
-def _check_version(facts: dict[str, object], place: str) -> None:
+def _check_version(facts: dict[str, object], place: Place) -> None:
     text = str(facts.get("redis_version", "0"))
     name = str(facts.get("server_name", "redis"))
     if _numbers(text) < REQUIRED_VERSION:
         found = f"Redis {text}" if name == "redis" else f"{name} (compatible with Redis {text})"
-        raise StartError(f"{place} is {found}; needed is Redis {_REQUIRED} or newer, for one the image redis:8")
+        raise StartError(f"{place} is {found}; needed is Redis {REQUIRED} or newer, for one the image redis:8")
 
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
 
 
-def _check_role(facts: dict[str, object], place: str, *, in_cluster: bool) -> None:
+def _check_role(facts: dict[str, object], place: Place, *, in_cluster: bool) -> None:
     if facts.get("role") == "slave":
         raise StartError(
             f"Redis at {place} is a replica of {facts.get('master_host')}:{facts.get('master_port')}: "
-            f"set REDIS_URL to its primary"
+            f"set {place.setting} to its primary"
         )
+    if facts.get("redis_mode") == "sentinel":
+        raise StartError(f"{place} is a Sentinel: set {place.setting} to redis+sentinel://host:port,host:port/name")
     if str(facts.get("cluster_enabled", 0)) == "1" and not in_cluster:
-        raise StartError(f"Redis at {place} is part of a cluster: set REDIS_URL to redis+cluster://host:port,host:port")
+        raise StartError(
+            f"Redis at {place} is part of a cluster: set {place.setting} to redis+cluster://host:port,host:port"
+        )
 
 
-def _check_eviction(facts: dict[str, object], place: str) -> None:
+def _check_eviction(facts: dict[str, object], place: Place) -> None:
     policy = facts.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         raise StartError(
@@ -338,7 +275,7 @@ def _check_eviction(facts: dict[str, object], place: str) -> None:
         )
 
 
-async def _check_pubsub(redis: Client, scratch: str, place: str) -> None:
+async def _check_pubsub(redis: Client, scratch: str, place: Place) -> None:
     with _telling("SUBSCRIBE", place):
         async with _pubsub_at(redis, scratch) as pubsub:
             await pubsub.subscribe(scratch)
@@ -352,7 +289,7 @@ def _pubsub_at(redis: Client, scratch: str) -> PubSub:
     return redis.pubsub()
 
 
-async def _check_search(redis: Client, scratch: str, place: str) -> None:
+async def _check_search(redis: Client, scratch: str, place: Place) -> None:
     """Create an index like ours, find a passage in it by words and by vector, and drop both."""
     index, passage = f"{scratch}:index:probe", f"{scratch}:p:probe:1"
     vector = struct.pack("<2f", 1.0, 0.0)
@@ -383,7 +320,7 @@ async def _check_search(redis: Client, scratch: str, place: str) -> None:
             await _send(redis, "FT.DROPINDEX", index, "DD")
 
 
-async def _until_found(redis: Client, search: list[str | bytes | int], place: str) -> None:
+async def _until_found(redis: Client, search: list[str | bytes | int], place: Place) -> None:
     """Ask until the scratch passage is found; indexing runs behind the write."""
     deadline = time.monotonic() + SEARCH_WAIT.total_seconds()
     while True:

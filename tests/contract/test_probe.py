@@ -16,11 +16,14 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.errors import StartError
+from bot.redact import Redactor
 from bot.store.client import connect
 from bot.store.cluster import Client
 from bot.store.probe import ServerFacts, _check_version, probe
+from bot.store.refusals import Place
 from tests.contract.stage import comes_true
 from tests.servers.redis import package_file, redis_server
+from tests.servers.redis_node import Node, until
 
 pytestmark = pytest.mark.one_server
 
@@ -35,11 +38,11 @@ async def probing(url: str) -> AsyncIterator[Client]:
         await redis.aclose()
 
 
-async def refusal(url: str, *, loading_wait: timedelta = timedelta(seconds=20)) -> str:
+async def refusal(url: str, *, setting: str = "REDIS_URL", loading_wait: timedelta = timedelta(seconds=20)) -> str:
     """The words of the StartError that a probe of `url` ends with."""
     async with probing(url) as redis:
         with pytest.raises(StartError) as caught:
-            await probe(redis, url=url, loading_wait=loading_wait)
+            await probe(redis, url=url, setting=setting, loading_wait=loading_wait)
     return str(caught.value)
 
 
@@ -236,6 +239,7 @@ async def test_a_wrong_password_over_tcp() -> None:
             said = await refusal(f"redis://:hunter2@127.0.0.1:{port}")
 
     assert said.startswith(f"Redis at redis://:***@127.0.0.1:{port} does not let us in")
+    assert "(redis://user:password@host:port, special characters" in Redactor()(said)
 
 
 async def test_a_server_that_is_not_there() -> None:
@@ -246,7 +250,58 @@ async def test_a_server_that_is_not_there() -> None:
 
     assert f"Redis at redis://app:***@127.0.0.1:{port} cannot be reached" in said
     assert "correct REDIS_URL" in said
+    assert "TLS" not in said
     assert "hunter2" not in said
+
+
+async def test_the_setting_that_named_the_server_is_the_one_to_correct() -> None:
+    """There are two Redis addresses, and each may come from a variable or from config.yaml."""
+    port = await free_port()
+
+    said = await refusal(f"redis://127.0.0.1:{port}/0", setting="FRONTDESK_KNOWLEDGE__REDIS_URL")
+
+    assert said.endswith("start it, or correct FRONTDESK_KNOWLEDGE__REDIS_URL")
+
+
+async def test_sentinels_that_are_all_away_are_not_a_wrong_name() -> None:
+    """What none of them can be asked is not what they do not know."""
+    one, other = await free_port(), await free_port()
+
+    said = await refusal(f"redis+sentinel://127.0.0.1:{one},127.0.0.1:{other}/frontdesk")
+
+    assert "cannot be found: no Sentinel answers. Start them, or correct REDIS_URL" in said
+    assert "name" not in said
+
+
+async def test_a_sentinel_is_told_from_a_server() -> None:
+    """Named as a server it is called what it is; one that does not know the name is not away, though another is."""
+    with tempfile.TemporaryDirectory(prefix="fdp", dir="/tmp") as folder:
+        config = Path(folder) / "sentinel.conf"
+        config.write_text("sentinel monitor frontdesk 127.0.0.1 1 1\n")
+        sentinel = Node(Path(folder), await free_port(), "--sentinel", search=False, config=config)
+        sentinel.start()
+        try:
+            await asyncio.to_thread(until, lambda: bool(sentinel.ask("PING")), "the Sentinel answers")
+            said = await refusal(f"redis://127.0.0.1:{sentinel.port}")
+            unknown = await refusal(f"redis+sentinel://127.0.0.1:{await free_port()},127.0.0.1:{sentinel.port}/other")
+        finally:
+            sentinel.kill()
+
+    assert said.endswith("is a Sentinel: set REDIS_URL to redis+sentinel://host:port,host:port/name")
+    assert "is not known to its Sentinels, or away" in unknown
+
+
+async def test_a_server_without_tls_and_a_database_without_search() -> None:
+    """What a wrong scheme looks like is silence; what another number gets is no way to share a server."""
+    with tempfile.TemporaryDirectory(prefix="fdp", dir="/tmp") as folder:
+        port = await free_port()
+        with redis_server(Path(folder), "--port", str(port)):
+            encrypted = await refusal(f"rediss://127.0.0.1:{port}?socket_connect_timeout=0.1")
+            numbered = await refusal(f"redis://127.0.0.1:{port}/3")
+
+    assert "correct REDIS_URL (rediss:// needs TLS" in encrypted
+    assert "searches in database 0 alone: name no other in REDIS_URL" in numbered
+    assert "give each a Redis of its own" in numbered
 
 
 async def test_who_serves_waits_for_a_server_that_is_not_there_yet(caplog: pytest.LogCaptureFixture) -> None:
@@ -274,8 +329,7 @@ async def test_a_full_server_is_told(redis: Redis, redis_url: str) -> None:
     async with setting(redis, "maxmemory", "1mb"):
         said = await refusal(redis_url)
 
-    assert "refused" in said  # whichever write came first: what Redis frees in between differs
-    assert "maxmemory" in said
+    assert said.endswith("is full and takes no writes: give it a higher maxmemory, or make room in it")
 
 
 async def test_loading_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
@@ -302,7 +356,7 @@ async def test_loading_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
 def test_older_servers_are_refused(facts: dict[str, object], found: str) -> None:
     """What was found and what is needed; no such server is at hand here, so only the judgement is tested."""
     with pytest.raises(StartError) as caught:
-        _check_version(facts, "redis://localhost")
+        _check_version(facts, Place("redis://localhost", "REDIS_URL"))
 
     assert found in str(caught.value)
 
@@ -310,7 +364,7 @@ def test_older_servers_are_refused(facts: dict[str, object], found: str) -> None
 @pytest.mark.parametrize("version", ["8.0.0", "8.10.1", "10.0", "255.255.255"])
 def test_newer_servers_are_taken(version: str) -> None:
     """Versions are compared as numbers, not as words."""
-    _check_version({"redis_version": version}, "redis://localhost")
+    _check_version({"redis_version": version}, Place("redis://localhost", "REDIS_URL"))
 
 
 async def free_port() -> int:

@@ -264,6 +264,23 @@ def test_every_kind_of_value_can_be_overridden() -> None:
     assert config.limits.messages == (Rate(3, timedelta(minutes=1)),)
 
 
+@pytest.mark.parametrize(
+    ("text", "environ", "setting"),
+    [
+        ("", {}, "redis.data_dir"),
+        ("", {"REDIS_URL": "redis://a"}, "REDIS_URL"),
+        ("redis: {url: redis://a}", {"REDIS_URL": "redis://b"}, "redis.url"),
+        ("redis: {url: redis://a}", {"FRONTDESK_REDIS__URL": "redis://b"}, "FRONTDESK_REDIS__URL"),
+    ],
+)
+def test_what_says_where_redis_is_has_a_name(text: str, environ: dict[str, str], setting: str) -> None:
+    """For whoever must correct it."""
+    config = loaded(text, {**environ, "FRONTDESK_KNOWLEDGE__REDIS_URL": "redis://kb"})
+
+    assert config.redis_setting == setting
+    assert config.named("knowledge.redis_url") == "FRONTDESK_KNOWLEDGE__REDIS_URL"
+
+
 def test_the_process_environment_is_not_read_behind_our_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the mapping that was handed in counts."""
     monkeypatch.setenv("FRONTDESK_SERVER__PORT", "9000")

@@ -14,7 +14,9 @@ from typing import Literal
 import pytest
 import structlog
 
-from bot.logs import QUIET, configure
+from bot.errors import StoreUnavailable
+from bot.logs import OUTAGE_LINES, OUTAGE_PERIOD_S, QUIET, Outages, configure
+from bot.redact import Redactor, has_password
 
 TELEGRAM = "123456789:AAFakeFakeFakeFakeFakeFakeFakeFake123"
 KNOWN = {
@@ -173,6 +175,31 @@ def test_a_line_that_cannot_be_made_is_named_without_its_arguments() -> None:
     logging.getLogger("bot.test").info("count %d", KNOWN["web_token"])
 
     assert stream.getvalue() == "a log line of bot.test could not be written: TypeError\n"
+
+
+def test_our_own_example_of_an_address_stays_readable() -> None:
+    """It tells people what to write; nothing that only begins like it does."""
+    example, other = "redis://user:password@host:port, %-encoded", "redis://user:password@host:port@db.example:6379"
+
+    assert Redactor()(f"set {example}") == f"set {example}"
+    assert Redactor()(other) == "redis://[hidden]@db.example:6379"
+    assert Redactor()("redis://user:password@host:6379") == "redis://[hidden]@host:6379"
+    assert has_password(other)
+
+
+@pytest.mark.parametrize(("left_out", "words"), [(1, "(and 1 line like this before)"), (2, "(and 2 lines like this")])
+def test_lines_that_were_left_out_are_counted_in_words(left_out: int, words: str) -> None:
+    """With the next one of their kind."""
+    outages = Outages()
+    lines = [
+        logging.makeLogRecord({"msg": "waits: %s", "args": (StoreUnavailable("gone"),), "created": at})
+        for at in [0.0] * (OUTAGE_LINES + left_out) + [OUTAGE_PERIOD_S]
+    ]
+
+    written = [line for line in lines if outages.filter(line)]
+
+    assert len(written) == OUTAGE_LINES + 1
+    assert words in written[-1].getMessage()
 
 
 def test_uncaught_exceptions_and_warnings_pass_the_redactor() -> None:
