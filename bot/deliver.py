@@ -29,6 +29,8 @@ LAST_RETRY = timedelta(seconds=60)
 AFTER_UNKNOWN = timedelta(seconds=15)
 """Wait before a part whose sending may have succeeded is sent again; four times as long each time. A platform that is
 away for five minutes costs no answer, and four copies at the most can come of it."""
+LONGEST = timedelta(hours=1)
+"""No wait between two tries is longer."""
 LONG_ENOUGH = timedelta(days=1)
 """How long a message's reply is tried that surely was not sent: as long as Telegram keeps what we do not take."""
 LATE_ANSWER = timedelta(milliseconds=250)
@@ -222,7 +224,7 @@ class Deliver:
         except (SendUnknown, TimeoutError) as error:
             self._meter.sent(platform, "unknown")
             log.warning("it is not known whether a message went out (try %d): %s", attempts + 1, error)
-            return Deferred(delay=AFTER_UNKNOWN * 4**attempts, error=True, attempts=attempts)
+            return Deferred(delay=longer(AFTER_UNKNOWN, 4, attempts), error=True, attempts=attempts)
         self._meter.sent(platform, "ok")
         return sent_id
 
@@ -272,6 +274,14 @@ async def insist(act: Callable[[], Awaitable[T]]) -> T:
 def part_key(incoming: Incoming, index: int) -> str:
     """Identity of one part of one reply, the same for every worker that sends it."""
     return f"{incoming.id}#{index}"
+
+
+def longer(first: timedelta, factor: int, attempts: int) -> timedelta:
+    """The wait after so many earlier attempts, each `factor` times as long as the one before, `LONGEST` at most."""
+    wait = first
+    for _ in range(attempts):
+        wait = min(LONGEST, wait * factor)
+    return wait
 
 
 def backoff(lease: Lease) -> timedelta:

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from bot.company import Company
-from bot.deliver import Deferred, Deliver, Delivered, backoff, insist
+from bot.deliver import Deferred, Deliver, Delivered, backoff, insist, longer
 from bot.doorbell import Doorbell
 from bot.errors import StoreUnavailable
 from bot.lease import Lease, renew, try_renew
@@ -42,6 +42,8 @@ SENDS_END = timedelta(seconds=12)
 """How long replies that are going out may take when we stop: one send with its deadline, and settling."""
 PATIENCE = timedelta(minutes=2)
 """How long a turn is tried again because a store is away before that counts as its failure."""
+EXCEPTION_AGAIN = timedelta(seconds=1)
+"""Wait after an exception of ours, twice as long each time."""
 PLATFORM_OFF = timedelta(minutes=1)
 LONG_MARKDOWN_CHARS = 2000
 """Longer replies are formatted off the event loop: about 3 ms per 2,000 characters."""
@@ -241,7 +243,7 @@ class Worker:
         except Exception:
             # One message must not stop the others. It is tried again, and buried after `max_attempts`.
             log.exception("a turn failed")
-            await self._give_back(lease, timedelta(seconds=2**claimed.attempts), error=True)
+            await self._give_back(lease, longer(EXCEPTION_AGAIN, 2, claimed.attempts), error=True)
 
     async def _give_back(self, lease: Lease, delay: timedelta, *, error: bool = False) -> None:
         try:

@@ -176,6 +176,7 @@ class Cast:
     lease: timedelta = LEASE
     doorbell: Doorbell | None = None
     line: Line = field(default_factory=lambda: Line(2))
+    max_attempts: int = 3
     spending: FakeSpending = field(default_factory=FakeSpending)
 
     def worker(self) -> Worker:
@@ -207,7 +208,7 @@ class Cast:
             meter=self.meter,
             concurrency=self.concurrency,
             lease=self.lease,
-            max_attempts=3,
+            max_attempts=self.max_attempts,
             drain=self.drain,
         )
 

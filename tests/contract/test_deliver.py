@@ -512,6 +512,21 @@ async def test_an_unknown_send_is_tried_again_later_and_later(desk: Desk, error:
     assert desk.meter.counted == [("sent", "unknown")] * 3
 
 
+@pytest.mark.parametrize("attempts", [5, 99])
+async def test_no_send_waits_longer_than_an_hour(desk: Desk, attempts: int) -> None:
+    """However many attempts are allowed."""
+    desk.stage.acts = [SendUnknown("no answer")]
+    lease = await desk.message()
+    await desk.inbox.record(lease.claimed, ONE_PART, sending=0)
+    await desk.redis.hset(f"{keys.inbox(0)}:turn:{HERE.id}", "attempts", attempts)
+    second = await desk.taken_over()
+    assert second.claimed.delivery is not None
+
+    result = await desk.deliver().deliver(second, second.claimed.delivery)
+
+    assert result == Deferred(delay=timedelta(hours=1), error=True, attempts=attempts)
+
+
 async def test_a_send_that_hangs_is_given_up(desk: Desk) -> None:
     """Nobody knows whether it went out."""
 

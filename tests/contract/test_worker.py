@@ -162,6 +162,29 @@ async def always_fails(turn: Turn) -> Turn:
     raise ZeroDivisionError
 
 
+@pytest.mark.parametrize("attempts", [12, 99])
+async def test_no_exception_makes_a_message_wait_longer_than_an_hour(desk: Cast, attempts: int) -> None:
+    """However many attempts are allowed."""
+    desk.max_attempts = attempts + 1
+    failed_at: list[float] = []
+
+    async def fails(turn: Turn) -> Turn:
+        failed_at.append(seconds_since_start(desk))
+        raise ZeroDivisionError
+
+    desk.answer = fails
+    await desk.inbox.put(incoming(1, ANN))
+    await desk.inbox.defer(await claimed_by(desk.inbox, "t"), timedelta(0))
+    await desk.redis.hset(f"{INBOX}:turn:{ANN.id}", "attempts", attempts)
+
+    async with desk.working():
+        await comes_true(lambda: bool(failed_at))
+
+    due_ms = await desk.redis.zscore(f"{INBOX}:due", ANN.id)
+    assert due_ms is not None
+    assert round((due_ms - START_MS) / 1000 - failed_at[0]) == 3600
+
+
 async def test_an_unreadable_message_stops_nobody(desk: Cast, stage: Stage) -> None:
     """Those behind it in its mailbox and beside it are answered; it is kept for the operator."""
     for number, where in ((1, ANN), (2, ANN), (3, BOB)):
