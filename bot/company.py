@@ -115,6 +115,9 @@ class Company:
             await self._close(lease, error)
         except (SendError, StoreUnavailable, TimeoutError) as error:
             log.warning("the word of waiting was not said: %s", error)
+        except Exception:
+            # What nobody foresaw costs the word and nothing else.
+            log.exception("the word of waiting was not said")
         return True
 
     async def _show_typing(self, lease: Lease, messenger: Messenger) -> None:
@@ -126,6 +129,9 @@ class Company:
             await self._close(lease, error)
         except StoreUnavailable as error:
             log.warning("typing was not shown: %s", error)
+        except Exception:
+            # The next one may be, and the word of waiting is still to be said.
+            log.exception("typing was not shown")
 
     async def _close(self, lease: Lease, error: SendLimited) -> None:
         try:

@@ -68,6 +68,9 @@ class Watch:
                     await self.look(stop)
                 except StoreUnavailable as error:
                     log.warning("nobody was told that it takes longer: %s", error)
+                except Exception:
+                    # One turn of a background loop: what nobody foresaw must not end it, and the worker with it.
+                    log.exception("nobody was told that it takes longer")
             await pause(EVERY, stop)
 
     async def look(self, stop: asyncio.Event) -> None:

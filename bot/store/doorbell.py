@@ -50,7 +50,10 @@ class RedisDoorbell:
                 await self._listen()
             except StoreUnavailable as error:
                 log.warning("the doorbell is off, workers poll: %s", error)
-                await asyncio.sleep(RECONNECT.total_seconds())
+            except Exception:
+                # One turn of a background loop: what nobody foresaw must not end it.
+                log.exception("the doorbell is off, workers poll")
+            await asyncio.sleep(RECONNECT.total_seconds())
 
     async def _listen(self) -> None:
         # Each act in a block of its own: `translated` notices at its end if a cancellation got lost in it.

@@ -123,7 +123,10 @@ class RedisPageBox:
                 await self._listen()
             except StoreUnavailable as error:
                 log.warning("pages wait by polling: %s", error)
-                await asyncio.sleep(RECONNECT.total_seconds())
+            except Exception:
+                # One turn of a background loop: what nobody foresaw must not end it.
+                log.exception("pages wait by polling")
+            await asyncio.sleep(RECONNECT.total_seconds())
 
     async def _listen(self) -> None:
         try:

@@ -259,6 +259,20 @@ async def test_a_limited_word_closes_the_chat(inbox: RedisInbox, scripts: FlakyS
     assert await outbound.take(conversation("8", "elsewhere"), group=False, asker="b") == timedelta(0)
 
 
+async def test_typing_that_breaks_is_tried_again_and_the_word_is_said(
+    inbox: RedisInbox, outbound: RedisOutbound, stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What nobody foresaw stands in the log and costs no more than what it broke."""
+    stage.typing_fails = ZeroDivisionError()
+    lease = await lease_on(inbox)
+
+    async with company(inbox, outbound, stage, word_after=timedelta(0)).during(lease, "en"):
+        await comes_true(lambda: stage.typed >= 2 and bool(stage.heard))
+
+    assert stage.heard == [WORD]
+    assert {one.exc_info[0] for one in caplog.records if one.exc_info} == {ZeroDivisionError}
+
+
 async def test_typing_takes_what_answers_do_not_need(inbox: RedisInbox, scripts: FlakyScripts, stage: Stage) -> None:
     """It counts for the platform like a message: it goes while more than half of the budget is left, and no further."""
     bucket = Bucket(rate=1, per=timedelta(minutes=1), burst=8)
@@ -314,7 +328,9 @@ async def test_who_was_told_costs_no_budget_again(inbox: RedisInbox, scripts: Fl
     assert (stage.heard, left) == ([WORD], [timedelta(0)] * 3)
 
 
-@pytest.mark.parametrize("error", [SendFailed("no"), SendRefused("no"), SendUnknown("no"), TimeoutError()])
+@pytest.mark.parametrize(
+    "error", [SendFailed("no"), SendRefused("no"), SendUnknown("no"), TimeoutError(), KeyError("ok")]
+)
 async def test_a_word_that_fails_harms_nothing(
     inbox: RedisInbox, scripts: FlakyScripts, outbound: RedisOutbound, stage: Stage, error: Exception
 ) -> None:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from types import ModuleType
 
+import pytest
 from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
 
+from bot.store import doorbell as doorbell_module
 from bot.store import keys
+from bot.store import page_box as page_box_module
 from bot.store.client import connect, connect_blocking
 from bot.store.doorbell import RedisDoorbell
 from bot.store.listening import LISTEN
@@ -32,6 +37,35 @@ async def test_a_ring_wakes_who_waits(redis: Redis, redis_url: str) -> None:
     await listener.aclose()
 
     assert listening.cancelled()
+
+
+@pytest.mark.parametrize("module", [doorbell_module, page_box_module])
+async def test_a_listener_that_breaks_listens_again(
+    redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch, module: ModuleType
+) -> None:
+    """What nobody foresaw costs a second, not the process."""
+    listener = connect_blocking(redis_url, block=LISTEN)
+    listens = RedisDoorbell(listener) if module is doorbell_module else RedisPageBox(redis, listener)
+    tries = 0
+    again = asyncio.Event()
+
+    async def breaks_at_first(pubsub: PubSub, act: str) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise ZeroDivisionError
+        again.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(module, "next_message", breaks_at_first)
+    monkeypatch.setattr(module, "RECONNECT", timedelta(milliseconds=5))
+    listening = asyncio.create_task(listens.run())
+    await asyncio.wait([listening, asyncio.create_task(again.wait())], timeout=20, return_when="FIRST_COMPLETED")
+    listening.cancel()
+    await asyncio.wait([listening], timeout=5)
+    await listener.aclose()
+
+    assert (tries, listening.cancelled()) == (2, True)
 
 
 async def test_listeners_end_whenever_they_are_cancelled(redis_url: str) -> None:

@@ -20,7 +20,7 @@ from bot.turn import IN_LINE, Turn
 from bot.voice import language_for
 from bot.watch import MOST_AT_ONCE, Watch
 from tests.contract.samples import LEASE, START_MS, claimed_by, conversation, inbox_on, incoming
-from tests.contract.stage import TEXTS, Cast, FlakyScripts, Stage, answered
+from tests.contract.stage import TEXTS, Cast, FlakyScripts, Stage, answered, comes_true
 
 WORD = TEXTS("waiting", "en")
 WORD_MS = milliseconds(WORD_AFTER)
@@ -223,6 +223,30 @@ async def test_once_stopped_nobody_more_is_told(inbox: RedisInbox, scripts: Flak
     others = [await inbox.claim_untold(name, WORD_AFTER) for name in "abc"]
     assert stage.asked == ["telegram:1:0#wait"]
     assert [number_of(one) for one in others if one is not None] == [1, 2]
+
+
+async def test_a_look_that_breaks_is_not_the_last(
+    inbox: RedisInbox, scripts: FlakyScripts, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end would be the worker's."""
+    monkeypatch.setattr("bot.watch.EVERY", timedelta(milliseconds=5))
+    await put_each_ms(inbox, scripts, 1)
+    scripts.now_ms = START_MS + 2 * WORD_MS
+    claim, broken, stop = inbox.claim_untold, [ZeroDivisionError()], asyncio.Event()
+
+    async def breaks_once(token: str, waited: timedelta) -> Claimed | None:
+        if broken:
+            raise broken.pop()
+        return await claim(token, waited)
+
+    monkeypatch.setattr(inbox, "claim_untold", breaks_once)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(watch(inbox, stage, unlimited(scripts)).run(stop, lambda: True))
+        await comes_true(lambda: bool(stage.heard))
+        stop.set()
+
+    assert stage.heard == [WORD]
 
 
 async def test_no_word_that_may_outlast_its_lease(inbox: RedisInbox, scripts: FlakyScripts, stage: Stage) -> None:
