@@ -98,3 +98,12 @@ async def test_nothing_to_remember_leaves_the_history_as_it_is(redis: Redis) -> 
 
     assert again is not None
     assert [exchange.question for exchange in again.history] == ["0"]
+
+
+@pytest.mark.parametrize("left", ["?", '1:{"q":"older","a":"form"}', '1:{"t":"many"}', ""])
+async def test_an_unreadable_exchange_does_not_hold_the_conversation(redis: Redis, left: str) -> None:
+    """It counts no tokens, and goes by and by, like the others."""
+    inbox = inbox_on(redis, Scripts(redis), max_turns=3)
+    await redis.rpush(f"{keys.inbox(0)}:history:{conversation().id}", left)
+
+    assert await remembered(inbox, [1, 1]) == [0, 1]

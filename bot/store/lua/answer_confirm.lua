@@ -12,7 +12,7 @@ local entry, references, epoch = KEYS[1] .. ':answer:' .. ARGV[1], ARGV[2], tonu
 if redis.call('HGET', entry, 'references') ~= references then
   return 0
 end
-if tonumber(redis.call('HGET', entry, 'epoch')) < epoch then
+if (tonumber(redis.call('HGET', entry, 'epoch')) or -1) < epoch then
   redis.call('HSET', entry, 'epoch', epoch)
 end
 return 1

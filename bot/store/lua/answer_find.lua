@@ -15,9 +15,9 @@ local prefix, key, me = KEYS[1], ARGV[1], ARGV[2]
 local lead_ms, stale = tonumber(ARGV[3]), tonumber(ARGV[4])
 
 local entry = prefix .. ':answer:' .. key
-local epoch = tonumber(redis.call('HGET', entry, 'epoch') or '-1')
+local epoch = tonumber(redis.call('HGET', entry, 'epoch')) or -1
 if epoch > stale then
-  return { 'hit', tonumber(redis.call('GET', prefix .. ':epoch') or '0'), redis.call('HMGET', entry, unpack(ARGV, 5)) }
+  return { 'hit', tonumber(redis.call('GET', prefix .. ':epoch')) or 0, redis.call('HMGET', entry, unpack(ARGV, 5)) }
 end
 redis.call('DEL', entry)
 

@@ -76,7 +76,7 @@ end
 
 -- Whoever has waited long enough is looked at once; `watched` says up to which moment they have been.
 local function earliest_untold()
-  local from, before = tonumber(redis.call('GET', prefix .. ':watched') or '0'), now - wait_ms
+  local from, before = tonumber(redis.call('GET', prefix .. ':watched')) or 0, now - wait_ms
   local watched = before
   for _, base in ipairs({ 0, IN_LINE }) do
     local waiting = redis.call('ZRANGE', due, base + from, base + before, 'BYSCORE', 'LIMIT', 0, MOST_LOOKED, 'WITHSCORES')
@@ -117,9 +117,9 @@ if redis.call('HGET', turn, 'id') ~= id then
   redis.call('HSET', turn, 'id', id, 'attempts', 0, 'crashes', 0)
 end
 if not repeated then
-  local charged = tonumber(redis.call('HGET', turn, 'crashes')) < spared_from and 1 or 0
-  redis.call('HINCRBY', turn, 'crashes', charged)
-  redis.call('HSET', turn, 'charged', charged, 'in_line', from_line and '1' or '0')
+  local crashes = tonumber(redis.call('HGET', turn, 'crashes')) or 0
+  local charged = crashes < spared_from and 1 or 0
+  redis.call('HSET', turn, 'crashes', crashes + charged, 'charged', charged, 'in_line', from_line and '1' or '0')
 end
 redis.call('HSET', turn, 'token', token)
 if wait_ms > 0 then

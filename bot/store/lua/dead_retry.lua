@@ -14,7 +14,7 @@ local prefix, id, doorbell, now = KEYS[1], ARGV[1], ARGV[2], clock(ARGV[3])
 
 local letter = prefix .. ':dead:' .. id
 local body, conversation = unpack(redis.call('HMGET', letter, 'body', 'conversation'))
-if not body then
+if not (body and conversation) then
   return 0
 end
 if redis.call('HSETNX', prefix .. ':body:' .. conversation, id, string.format('%d:2:', arrival(body)) .. record_of(body)) == 1 then

@@ -14,7 +14,7 @@ local documents, serving = KEYS[1], KEYS[2]
 local path, version, embedder = ARGV[1], ARGV[2], ARGV[3]
 
 local current = redis.call('HGET', documents, path)
-if current and cjson.decode(current).version == version and redis.call('HGET', serving, 'embedder') == embedder then
+if current and version_in(current) == version and redis.call('HGET', serving, 'embedder') == embedder then
   return 0
 end
 

@@ -29,7 +29,7 @@ end
 
 -- The first three of a conversation's five parts.
 local function place_of(id)
-  return string.match(id, '^([^:]*:[^:]*:[^:]*):')
+  return string.match(id, '^([^:]*:[^:]*:[^:]*):') or ''
 end
 
 -- What lies ahead of the clock was remembered before that was set back: it is old, too.
@@ -61,7 +61,7 @@ for _, id in ipairs(conversations_meant()) do
     marked[#marked + 1] = id
   end
   local thread = prefix .. ':thread:' .. id
-  if everything and is_old(tonumber(redis.call('GET', thread) or '0')) then
+  if everything and is_old(tonumber(redis.call('GET', thread)) or 0) then
     redis.call('DEL', thread)
   end
 end

@@ -1,5 +1,8 @@
 -- Shared by all scripts: the loader puts this file before each of them. It defines functions and does nothing.
 
+-- What is stored may have been left by another version of ours, or by a hand. A script that it ended would be tried again
+-- for ever, so nothing read is taken to be a number, or to be there: `tonumber(…) or 0`.
+
 -- Unix ms on Redis's own clock. `override` is '' in production; only tests move the clock.
 local function clock(override)
   if override ~= nil and override ~= '' then
@@ -41,9 +44,7 @@ local function forgotten_at(prefix, conversation, person, place)
   local marks = redis.call('MGET', prefix .. ':mark:c:' .. conversation, prefix .. ':mark:u:' .. person,
     prefix .. ':mark:p:' .. place)
   for _, mark in ipairs(marks) do
-    if mark and tonumber(mark) > latest then
-      latest = tonumber(mark)
-    end
+    latest = math.max(latest, tonumber(mark) or 0)
   end
   return latest
 end
@@ -51,7 +52,7 @@ end
 -- Set a mark, never back to an earlier moment.
 local function set_mark(prefix, kind, id, at, mark_ms)
   local key = prefix .. ':mark:' .. kind .. ':' .. id
-  local before = tonumber(redis.call('GET', key) or '0')
+  local before = tonumber(redis.call('GET', key)) or 0
   redis.call('SET', key, math.max(before, at), 'PX', mark_ms)
 end
 
@@ -64,7 +65,7 @@ end
 -- waits for the difference. Whoever notes the clock without this hides the step from all others. O(1), and O(n log n) in
 -- what falls due later after such a step.
 local function follow_clock(prefix, now)
-  local back_ms = tonumber(redis.call('GET', prefix .. ':clock') or '0') - now
+  local back_ms = (tonumber(redis.call('GET', prefix .. ':clock')) or 0) - now
   if back_ms <= 0 then
     return
   end
@@ -84,7 +85,7 @@ local function moment_of(entries, arrived, now)
     redis.call('ZADD', entries, now, ahead)
   end
   local newest = redis.call('ZRANGE', entries, -1, -1, 'WITHSCORES')
-  return math.max(math.min(arrived, now), tonumber(newest[2] or '0'))
+  return math.max(math.min(arrived, now), tonumber(newest[2]) or 0)
 end
 
 -- How long a pause still is, ms: kept as '<end>:<length>', since one that ends later than it lasts was written before the
@@ -122,6 +123,12 @@ local function record_of(body)
   return string.match(body, '^%d+:%d:(.*)$') or body
 end
 
+-- The version in a document's record; nil if it cannot be read.
+local function version_in(record)
+  local is_json, decoded = pcall(cjson.decode, record)
+  return is_json and type(decoded) == 'table' and decoded.version or nil
+end
+
 -- A dead letter leaves the three places in which it stands. A conversation is '<platform>:<workspace>:…:<user>'.
 local function drop_letter(prefix, id, conversation)
   local platform, workspace, user = string.match(conversation, '^([^:]*):([^:]*):.*:([^:]*)$')
@@ -134,18 +141,14 @@ end
 
 -- What a limiter said to this message before, if it refused it.
 local function refused_before(refused, id)
-  local decided = redis.call('HGET', refused, id)
-  if not decided then
-    return nil
-  end
-  local retry_ms = tonumber(decided)
-  return { 0, math.abs(retry_ms), retry_ms > 0 and 1 or 0 }
+  local retry_ms = tonumber(redis.call('HGET', refused, id))
+  return retry_ms and { 0, math.abs(retry_ms), retry_ms > 0 and 1 or 0 }
 end
 
 -- Refuse a message until a moment, and remember it; only the first refusal until then is to be told. A moment further
 -- off than any window was written before the clock was set back.
 local function refuse(refused, id, at, free_at, most_refused, keep_ms)
-  local told_until = tonumber(redis.call('HGET', refused, 'until') or '0')
+  local told_until = tonumber(redis.call('HGET', refused, 'until')) or 0
   if told_until > at + keep_ms then
     told_until = 0
   end

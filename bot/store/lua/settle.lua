@@ -41,7 +41,7 @@ if exchange ~= '' and max_turns > 0 and arrival(body) > forgotten_at(prefix, con
   local kept, tokens = 0, 0
   local entries = redis.call('LRANGE', history, 0, -1)
   for i = #entries, 1, -1 do
-    tokens = tokens + tonumber(string.match(entries[i], '^%d+:{"t":(%d+)'))
+    tokens = tokens + (tonumber(string.match(entries[i], '^%d+:{"t":(%d+)')) or 0)
     if kept > 0 and tokens > max_tokens then
       break
     end

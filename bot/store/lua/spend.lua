@@ -35,14 +35,14 @@ for i = 7, #ARGV, 2 do
   local entries = redis.call('ZRANGE', asked, '(' .. string.format('%d', at - window_ms), '+inf', 'BYSCORE', 'WITHSCORES')
   local sum = 0
   for j = 1, #entries, 2 do
-    sum = sum + tonumber(redis.call('HGET', tokens_of, entries[j]) or '0')
+    sum = sum + (tonumber(redis.call('HGET', tokens_of, entries[j])) or 0)
   end
   local over = sum + math.min(tokens, most) - most
   for j = 1, #entries, 2 do
     if over <= 0 then
       break
     end
-    over = over - tonumber(redis.call('HGET', tokens_of, entries[j]) or '0')
+    over = over - (tonumber(redis.call('HGET', tokens_of, entries[j])) or 0)
     free_at = math.max(free_at, tonumber(entries[j + 1]) + window_ms)
   end
 end

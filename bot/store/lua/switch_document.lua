@@ -37,7 +37,7 @@ for i = 4, #KEYS do
 end
 
 redis.call('HSET', documents, path, record)
-if before and cjson.decode(before).version == version then
+if before and version_in(before) == version then
   return {'same', before}
 end
 redis.call('INCR', epoch)

@@ -28,7 +28,7 @@ while i <= #listed do
   local last = i + 1 + 3 * tonumber(listed[i + 1])
   for j = i + 2, last, 3 do
     local key, ms = prefix .. ':' .. listed[j], tonumber(listed[j + 2])
-    local whole_ms, full = tonumber(listed[j + 1]) * ms, math.max(now, tonumber(redis.call('GET', key) or '0'))
+    local whole_ms, full = tonumber(listed[j + 1]) * ms, math.max(now, tonumber(redis.call('GET', key)) or 0)
     if full - line.from > whole_ms + LONGEST_MS then
       full = now -- only a clock that was set back leaves such a moment
     end
