@@ -17,8 +17,8 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from bot.config_file import Tree, read_file
-from bot.config_rules import check_rules, leave_out_providers, notes_on, read_secrets
-from bot.config_tree import Config, Provider, Secrets
+from bot.config_rules import VARIABLES, check_rules, leave_out_providers, notes_on, read_secrets
+from bot.config_tree import Base, Config, Provider, Secrets
 from bot.config_values import Rate, is_loopback
 from bot.errors import ConfigError
 from bot.redact import Redactor
@@ -43,7 +43,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     """
     problems: list[str] = []
     secrets = read_secrets(environ, problems)
-    known = tuple(secret.get_secret_value() for secret in _all(secrets))
+    known = {variable: secret.get_secret_value() for variable, secret in _all(secrets)}
     tree: Tree = {}
     if path is not None or DEFAULT_FILE.exists():
         tree = read_file(path or DEFAULT_FILE, known, problems)
@@ -51,18 +51,20 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     data = _merged(tree, _decoded(overrides))
     config, failed = _validated(data, overrides, problems)
     secrets = leave_out_providers(config, secrets, environ)
-    problems += check_rules(config, secrets, failed)
+    named = {problem.partition(":")[0] for problem in problems}  # a bad secret is not a missing one as well
+    problems += [problem for problem in check_rules(config, secrets, failed) if problem.partition(":")[0] not in named]
     if problems:
-        redact = Redactor(known)
+        redact = Redactor(known.values())
         raise ConfigError([redact(problem) for problem in problems])
     return _finished(config, secrets, overrides)
 
 
-def _all(secrets: Secrets) -> Iterator[SecretStr]:
-    for name in Secrets.model_fields:
+def _all(secrets: Secrets) -> Iterator[tuple[str, SecretStr]]:
+    """Variable and value of each."""
+    for variable, name in VARIABLES.items():
         value = getattr(secrets, name)
         if isinstance(value, SecretStr):
-            yield value
+            yield variable, value
 
 
 def _finished(config: Config, secrets: Secrets, overrides: Mapping[str, str]) -> Config:
@@ -80,19 +82,26 @@ def _usable(provider: Provider, secrets: Secrets) -> bool:
 
 # --- overrides from the environment -----------------------------------------------------------------------------
 
+_EXAMPLES: Mapping[object, str] = {
+    Provider: '[{"name": "openai", "model": "gpt-5.4-mini"}]',
+    Base: '[{"name": "staff", "paths": ["internal"]}]',
+}
+"""Of the lists of sections."""
 
-def _leaves(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], bool]]:
-    """Every key's path, and whether it holds a list."""
+
+def _leaves(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every key's path, and an example of its value as JSON if it holds a list, else an empty text."""
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from _leaves(field.annotation, (*path, name))
         else:
-            yield (*path, name), get_origin(field.annotation) is tuple
+            is_list = get_origin(field.annotation) is tuple
+            yield (*path, name), _EXAMPLES.get(get_args(field.annotation)[0], '["a", "b"]') if is_list else ""
 
 
 def _overrides(environ: Mapping[str, str], problems: list[str]) -> dict[str, str]:
     """Variables that override a key, faulty ones left out: name → text."""
-    keys = {PREFIX + "__".join(path).upper(): is_list for path, is_list in _leaves(Config)}
+    keys = {PREFIX + "__".join(path).upper(): example for path, example in _leaves(Config)}
     good: dict[str, str] = {}
     for name, text in sorted(environ.items()):
         if not name.startswith(PREFIX) or name in _OTHER_NAMES:
@@ -104,7 +113,7 @@ def _overrides(environ: Mapping[str, str], problems: list[str]) -> dict[str, str
         elif not text.strip():
             problems.append(f"{name}: found nothing, allowed a value (or do not set it)")
         elif keys[name] and not _is_json_list(text):
-            problems.append(f'{name}: found no list, allowed a list as JSON, such as ["a", "b"]')
+            problems.append(f"{name}: found no list, allowed a list as JSON, such as {keys[name]}")
         else:
             good[name] = text
     return good
@@ -123,14 +132,14 @@ def _decoded(overrides: Mapping[str, str]) -> Tree:
     The library's own reader would take every value with a type of ours, such as `20/minute`, for JSON.
     """
     tree: Tree = {}
-    for path, is_list in _leaves(Config):
+    for path, example in _leaves(Config):
         text = overrides.get(PREFIX + "__".join(path).upper())
         if text is None:
             continue
         section = tree
         for name in path[:-1]:
             section = section.setdefault(name, {})
-        section[path[-1]] = json.loads(text) if is_list else None if text == "null" else text
+        section[path[-1]] = json.loads(text) if example else None if text == "null" else text
     return tree
 
 

@@ -7,7 +7,7 @@ document that contains itself would have no end.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,14 @@ _SECRET_KEY = re.compile(r"(^|_)(token|secret|password|passwd|api_?key|key)$", r
 _WHERE_SECRETS_LIVE = "secrets only in the environment (see the list of variables at the top of config.yaml)"
 
 
-def read_file(path: Path, known_secrets: tuple[str, ...], problems: list[str]) -> Tree:
-    """The file's content; what is wrong with it is added to `problems` and left out of the result."""
+def read_file(path: Path, known_secrets: Mapping[str, str], problems: list[str]) -> Tree:
+    """The file's content; what is wrong with it is added to `problems` and left out of the result.
+
+    Args:
+        path: of the file.
+        known_secrets: the values that the environment's secrets have, by the names of their variables.
+        problems: grows by what is wrong.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
@@ -102,7 +108,7 @@ class _Loader(yaml.SafeLoader):
         return mapping
 
 
-def _take_out_secrets(tree: Tree, prefix: str, known: tuple[str, ...], problems: list[str]) -> None:
+def _take_out_secrets(tree: Tree, prefix: str, known: Mapping[str, str], problems: list[str]) -> None:
     for key in list(tree):
         value = tree[key]
         path = f"{prefix}{key}"
@@ -117,15 +123,30 @@ def _take_out_secrets(tree: Tree, prefix: str, known: tuple[str, ...], problems:
             for index, entry in enumerate(value):
                 _take_out_secrets(entry, f"{path}[{index}].", known, problems)
             continue
+        elif variable := _copied_from(value, known):
+            # Only the operator knows which it is: a secret in the file, or a secret that is an ordinary word.
+            problems.append(
+                f"{variable}: found its value in {path}, too, allowed a secret that stands in the environment alone "
+                f"(take it out of the file, or choose a longer one if it is an ordinary word)"
+            )
         else:
             problems.append(f"{path}: found what looks like a secret, allowed {_WHERE_SECRETS_LIVE}")
         del tree[key]
 
 
-def _holds_secret(value: object, known: tuple[str, ...]) -> bool:
+def _holds_secret(value: object, known: Mapping[str, str]) -> bool:
     inside: Callable[[object], bool] = lambda part: _holds_secret(part, known)  # noqa: E731 - a partial application
     if isinstance(value, dict):
         return any(map(inside, value.values())) or any(_SECRET_KEY.search(key) for key in value)
     if isinstance(value, list):
         return any(map(inside, value))
-    return isinstance(value, str) and (looks_secret(value) or any(secret in value for secret in known))
+    return isinstance(value, str) and (looks_secret(value) or _copied_from(value, known) is not None)
+
+
+def _copied_from(value: object, known: Mapping[str, str]) -> str | None:
+    """The variable whose value stands somewhere in it."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return next((found for part in value if (found := _copied_from(part, known))), None)
+    return next((name for name, secret in known.items() if isinstance(value, str) and secret in value), None)

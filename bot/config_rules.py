@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from bot.config_tree import Config, Secrets
-from bot.config_values import REDIS_ALLOWED, is_loopback
+from bot.config_values import is_loopback, redis_fault
 
 VARIABLES = {
     "TELEGRAM_BOT_TOKEN": "telegram_bot_token",
@@ -31,11 +31,12 @@ _KEY = r"[!-~]+"
 _KEY_ALLOWED = "the key as its maker gave it, in ASCII and without blanks"
 _SHAPES = {
     "TELEGRAM_BOT_TOKEN": (r"\d+:[\w-]+", "the token BotFather gave, such as 123456789:AA…"),
-    "TELEGRAM_WEBHOOK_SECRET": (r"[A-Za-z0-9_-]{1,256}", "up to 256 letters, digits, _ and -"),
+    # Shorter ones are guessed, and look like ordinary words of the configuration.
+    "TELEGRAM_WEBHOOK_SECRET": (r"[A-Za-z0-9_-]{8,256}", "8 to 256 letters, digits, _ and -"),
+    "FRONTDESK_WEB_TOKEN": (r"\S{8,}", "8 characters or more, without blanks"),
     "SLACK_BOT_TOKEN": (r"(?!xapp-)\S+", "the bot token, which begins with xoxb- (found the app token)"),
     "SLACK_APP_TOKEN": (r"(?!xox)\S+", "the app-level token, which begins with xapp- (found a bot or user token)"),
     "OPENAI_API_KEY": (_KEY, _KEY_ALLOWED),
-    "REDIS_URL": (r"(rediss?(\+(sentinel|cluster))?|unix)://\S+", REDIS_ALLOWED),
 }
 
 
@@ -49,6 +50,8 @@ def read_secrets(environ: Mapping[str, str], problems: list[str]) -> Secrets:
         pattern, allowed = _SHAPES.get(name, (r"\S+", "a value without blanks"))
         if not value:
             problems.append(f"{name}: found nothing, allowed a value (or do not set it)")
+        elif name == "REDIS_URL" and (fault := redis_fault(value)):
+            problems.append(f"{name}: found a value that cannot be right, allowed {fault}")
         elif not re.fullmatch(pattern, value, re.ASCII):
             problems.append(f"{name}: found a value that cannot be right, allowed {allowed}")
         else:

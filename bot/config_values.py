@@ -194,37 +194,41 @@ def redis_address() -> BeforeValidator:
     """Where Redis is: one server, the Sentinels and the name they have for the primary, or servers of a cluster."""
 
     def parse(value: object) -> str:
-        if not isinstance(value, str) or not is_redis_address(value.strip()):
-            raise refusal(REDIS_ALLOWED)
-        return value.strip()
+        text = value.strip() if isinstance(value, str) else ""
+        if fault := redis_fault(text):
+            raise refusal(fault)
+        return text
 
     return BeforeValidator(parse)
 
 
-REDIS_ALLOWED = (
+_REDIS_ALLOWED = (
     "an address that begins with redis://, rediss:// or unix://, redis+sentinel://host:port,host:port/name, or "
     "redis+cluster://host:port,host:port"
 )
 
 
-def is_redis_address(text: str) -> bool:
-    """It has the form of one; says nothing of the options behind its `?`."""
+_REDIS_NAMED = "redis+sentinel://host:port,host:port/name (the name that the Sentinels have for the primary is missing)"
+
+
+def redis_fault(text: str) -> str | None:
+    """What is allowed instead of a text that has not the form of a Redis address; options behind its `?` aside."""
     scheme, _, rest = text.partition("://")
     if "+" not in scheme:
-        return _is_url(text, REDIS)
+        return None if _is_url(text, REDIS) else _REDIS_ALLOWED
     try:
         parts = urlsplit(f"//{rest}")
     except ValueError:
-        return False
+        return _REDIS_ALLOWED
     credentials, at, places = parts.netloc.rpartition("@")
     name = parts.path.strip("/")
     plain, _, kind = scheme.partition("+")
-    is_named = bool(name) and "/" not in name if kind == "sentinel" else not name
-    return (
-        scheme in REDIS
-        and is_named
-        and all(_is_url(f"{plain}://{credentials}{at}{place}", REDIS) for place in places.split(","))
-    )
+    urls = [f"{plain}://{credentials}{at}{place}" for place in places.split(",")]
+    if scheme not in REDIS or "/" in name or not all(_is_url(url, REDIS) for url in urls):
+        return _REDIS_ALLOWED
+    if kind == "sentinel":
+        return None if name else _REDIS_NAMED
+    return _REDIS_ALLOWED if name else None
 
 
 def _is_url(text: str, schemes: tuple[str, ...]) -> bool:

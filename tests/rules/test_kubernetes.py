@@ -79,7 +79,7 @@ def config(tmp_path: Path) -> Config:
     """The ConfigMap as our own loader reads it, with all the secrets of the template."""
     file = tmp_path / "config.yaml"
     file.write_text(only("ConfigMap")["data"]["config.yaml"], encoding="utf-8")
-    secrets = dict.fromkeys(only("Secret")["stringData"], "secret")
+    secrets = dict.fromkeys(only("Secret")["stringData"], "a-secret")
     return load(file, secrets | {"TELEGRAM_BOT_TOKEN": "1:token", "REDIS_URL": "redis://redis:6379/0"})
 
 

@@ -99,9 +99,12 @@ def test_a_webhook_needs_an_address_and_a_secret() -> None:
     assert loaded(hook).telegram.mode == "webhook"
     found = problems(hook, {"TELEGRAM_BOT_TOKEN": TELEGRAM})
     assert [line.split(":")[0] for line in found] == ["telegram.webhook_url", "TELEGRAM_WEBHOOK_SECRET"]
-    bad = problems("", {"TELEGRAM_WEBHOOK_SECRET": "no blanks! please"})
+    bad = problems(
+        hook.replace("}", ", webhook_url: https://h}"),
+        {"TELEGRAM_BOT_TOKEN": TELEGRAM, "TELEGRAM_WEBHOOK_SECRET": "short"},
+    )
     assert bad == [
-        "TELEGRAM_WEBHOOK_SECRET: found a value that cannot be right, allowed up to 256 letters, digits, _ and -"
+        "TELEGRAM_WEBHOOK_SECRET: found a value that cannot be right, allowed 8 to 256 letters, digits, _ and -"
     ]
 
 
@@ -296,7 +299,9 @@ def test_the_process_environment_is_not_read_behind_our_back(monkeypatch: pytest
         ("FRONTDESK_SERVER", '{"port": 1}', "an unknown name"),
         ("FRONTDESK_PROMPT", "x", "an unknown name"),
         ("FRONTDESK_SERVER__PORT", " ", "nothing, allowed a value"),
-        ("FRONTDESK_LIMITS__MESSAGES", "10/minute", "no list, allowed a list as JSON"),
+        ("FRONTDESK_LIMITS__MESSAGES", "10/minute", r"no list, allowed a list as JSON, such as \[\"a\", \"b\"\]"),
+        ("FRONTDESK_LLM__PROVIDERS", "openai", r"no list, allowed a list as JSON, such as \[\{\"name\": \"openai\", "),
+        ("FRONTDESK_KNOWLEDGE__BASES", "staff", r"no list, allowed a list as JSON, such as \[\{\"name\": \"staff\", "),
         ("FRONTDESK_LIMITS__MESSAGES", '{"a": 1}', "no list, allowed a list as JSON"),
         ("FRONTDESK_LIMITS__MESSAGES", "[5]", "5, allowed a rate"),
         ("FRONTDESK_SERVER__PORT", "70000", r"\"70000\", allowed a whole number from 0 to 65535"),
@@ -307,6 +312,10 @@ def test_the_process_environment_is_not_read_behind_our_back(monkeypatch: pytest
         ("SLACK_APP_TOKEN", "xoxb-1-swapped", "a value that cannot be right"),
         ("OPENAI_API_KEY", "sk-…", "a value that cannot be right"),
         ("REDIS_URL", "localhost:6379", "a value that cannot be right"),
+        ("REDIS_URL", "redis+sentinel://a:1,b", "a value that cannot be right, allowed .*/name .* is missing"),
+        ("FRONTDESK_REDIS__URL", "redis+sentinel://a", r".*redis\+sentinel://a.*, allowed .*/name .* is missing"),
+        ("FRONTDESK_KNOWLEDGE__REDIS_URL", "redis+sentinel://a/", ".*, allowed .*/name .* is missing"),
+        ("FRONTDESK_WEB_TOKEN", "secret", "a value that cannot be right, allowed 8 characters or more"),
     ],
 )
 def test_a_bad_variable_is_named(name: str, value: str, problem: str) -> None:
@@ -359,7 +368,7 @@ def test_a_bad_variable_is_named(name: str, value: str, problem: str) -> None:
         ("embeddings: {dimensions: 256}", r"embeddings\.dimensions: found 256, allowed 512"),
         ("redis: {url: 'http://h'}", r"redis\.url: found .*, allowed an address that begins with redis://"),
         ("redis: {url: 'unix://'}", r"redis\.url: found .*, allowed an address"),
-        ("redis: {url: 'redis+sentinel://a:1,b:2'}", r"redis\.url: found .*, allowed .* redis\+sentinel://.*/name"),
+        ("redis: {url: 'redis+sentinel://a:1,b:2'}", r"redis\.url: .*, allowed redis\+sentinel://.*/name .*missing"),
         ("redis: {url: 'redis+sentinel://a:x/name'}", r"redis\.url: found .*, allowed an address"),
         ("redis: {url: 'redis+cluster://a:1,'}", r"redis\.url: found .*, allowed an address"),
         ("redis: {url: 'redis+cluster://a:1,b:2/name'}", r"redis\.url: found .*, allowed an address"),
@@ -490,6 +499,29 @@ def test_a_secret_in_the_file_is_refused_and_not_repeated(text: str) -> None:
     assert any("secret" in line or "twice" in line for line in found)
     assert "hunter2hunter2" not in "\n".join(found)
     assert TELEGRAM not in "\n".join(found)
+
+
+def test_a_secret_that_is_an_ordinary_word_is_named() -> None:
+    """What is wrong then is the secret and not the key that holds the word; both are said, the value is not."""
+    found = problems(
+        "bot: {name: Ask Frontdesk}\nknowledge: {paths: [a, Frontdesk]}", {"FRONTDESK_WEB_TOKEN": "Frontdesk"}
+    )
+
+    assert [line.partition(", too")[0] for line in found] == [
+        "FRONTDESK_WEB_TOKEN: found its value in bot.name",
+        "FRONTDESK_WEB_TOKEN: found its value in knowledge.paths",
+    ]
+    assert "Frontdesk" not in "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "name", ["FRONTDESK_LLM__PROVIDERS", "FRONTDESK_KNOWLEDGE__BASES", "FRONTDESK_KNOWLEDGE__PATHS"]
+)
+def test_the_example_of_a_list_is_one(name: str) -> None:
+    """Whoever follows our advice gets in."""
+    (found,) = problems(environ={name: "x"})
+
+    load(None, {name: found.partition("such as ")[2]})
 
 
 def test_a_key_that_no_header_can_hold_is_named_and_not_shown() -> None:

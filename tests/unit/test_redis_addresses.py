@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.config_values import is_redis_address
+from bot.config_values import redis_fault
 from bot.store.addresses import read
 
 GOOD = [
@@ -38,13 +38,13 @@ def test_of_a_cluster() -> None:
 @pytest.mark.parametrize("url", GOOD)
 def test_the_configuration_takes_what_can_be_read(url: str) -> None:
     """Both know the same forms."""
-    assert is_redis_address(url)
+    assert redis_fault(url) is None
     read(url)
 
 
 @pytest.mark.parametrize("url", ["redis+sentinel://a", "redis+sentinel://a/b/c", "redis+cluster://", "redis+x://a"])
 def test_neither_takes_another_form(url: str) -> None:
     """A name where none belongs, none where one does, no host, an unknown word."""
-    assert not is_redis_address(url)
+    assert redis_fault(url)
     with pytest.raises(ValueError):  # noqa: PT011 - of the library too, and never shown
         read(url)
