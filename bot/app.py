@@ -174,6 +174,7 @@ async def serve(config: Config, stop: asyncio.Event, announce: Callable[[str], N
         worker = documents = None
         if role == "worker":
             platforms = Platforms(messengers=platforms.messengers)
+        meter.expect(platforms.messengers)
         if role != "gateway":
             worker = await build_worker(config, stores, platforms.messengers, texts, meter, stack)
             documents = Documents(config, stores)

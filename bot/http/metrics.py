@@ -2,17 +2,19 @@
 
 Names carry their unit (`_seconds`, `_total`); labels take few values, all known beforehand, and never hold a text
 or the id of a person, channel or message. A value that is not known beforehand is counted as `other`, so that no
-caller's mistake can make the number of series grow. How much waits in the inbox is asked for at each scrape and is
-not kept up to date between scrapes.
+caller's mistake can make the number of series grow. Counters whose labels are known stand at 0 from the start:
+Prometheus takes one that appears with its first event for one that never rose. How much waits in the inbox is asked for
+at each scrape and is not kept up to date between scrapes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import product
 from typing import Literal, get_args
 
 from prometheus_client import (
@@ -49,6 +51,10 @@ PLATFORMS = frozenset(get_args(Platform))
 ACCEPTED = frozenset(get_args(Accepted)) | {"ignored", "malformed", "unproven", "unstored"}
 RECONNECTS = frozenset(get_args(Reconnect))
 OUTCOMES = frozenset(get_args(Outcome)) | {"undeliverable", "unsent"}
+REUSES: tuple[ReuseResult, ...] = get_args(ReuseResult)
+SENT = ("ok", "limited", "refused", "failed", "unknown")
+MODEL_RESULTS = ("ok", "truncated", "failed")
+RULES = ("messages", "commands", "reactions", "tokens")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +109,8 @@ class PrometheusMeter:
     Each instance has a registry of its own, so several can live in one process (tests do that).
 
     Args:
-        queue: tells what waits and what was given up; asked at each scrape. It may raise StoreUnavailable: the gauges are then NaN,
-            which no alert takes for an empty queue.
+        queue: tells what waits and what was given up; asked at each scrape. It may raise StoreUnavailable: the gauges
+            are then NaN, which no alert takes for an empty queue.
         receivers: tells which platforms this process receives from; asked at each scrape.
         failures: of Redis so far, by kind; read at each scrape.
     """
@@ -128,6 +134,22 @@ class PrometheusMeter:
         self._define_messages()
         self._define_platforms()
         self._define_work()
+        self._begin(self._model_calls, MODEL_RESULTS)
+        self._begin(self._model_tokens, ("prompt", "completion"))
+        self._begin(self._reuse, REUSES)
+        self._begin(self._limited, RULES)
+
+    def expect(self, platforms: Iterable[Platform]) -> None:
+        """Show the counters of these platforms at 0; of the others from their first event on."""
+        known = list(platforms)
+        self._begin(self._received, known, sorted(ACCEPTED))
+        self._begin(self._settled, known, sorted(OUTCOMES))
+        self._begin(self._sent, known, SENT)
+        self._begin(self._reconnects, [one for one in known if one in self._receivers()], sorted(RECONNECTS))
+
+    def _begin(self, counter: Counter, *labels: Sequence[str]) -> None:
+        for values in product(*labels):
+            counter.labels(*values)
 
     def _define_messages(self) -> None:
         registry = self.registry

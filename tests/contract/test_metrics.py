@@ -16,6 +16,7 @@ from bot.http import metrics
 from bot.http.metrics import PrometheusMeter, QueueState
 from bot.message import Platform
 from bot.ports import Meter, Reconnect
+from bot.store.client import failures
 
 Samples = dict[tuple[str, tuple[str, ...]], float]
 
@@ -187,4 +188,26 @@ async def test_meters_do_not_share() -> None:
 
     one.reuse("miss")
 
-    assert ("frontdesk_reuse_total", ("miss",)) not in await _scrape(other)
+    assert (await _scrape(other))["frontdesk_reuse_total", ("miss",)] == 0
+
+
+async def test_what_is_counted_begins_at_0() -> None:
+    """Prometheus's `increase` takes a series that appears at 1 for one that never rose."""
+    meter = PrometheusMeter(receivers=lambda: {"slack": _Receiver()}, failures=failures)
+    meter.expect(["slack", "web"])
+
+    samples = await _scrape(meter)
+
+    expected = {
+        *(("frontdesk_messages_total", tuple(sorted((one, "slack")))) for one in ("failed", "unsent", "answered")),
+        *(("frontdesk_sent_total", (one, "web")) for one in ("failed", "unknown")),
+        ("frontdesk_received_total", ("unstored", "web")),
+        ("frontdesk_reconnects_total", ("conflict", "slack")),
+        ("frontdesk_model_calls_total", ("failed",)),
+        ("frontdesk_model_tokens_total", ("prompt",)),
+        ("frontdesk_limited_total", ("messages",)),
+        ("frontdesk_reuse_total", ("hit",)),
+    }
+    assert {name: samples[name] for name in expected} == dict.fromkeys(expected, 0)
+    assert ("frontdesk_store_failures_total", ("OutOfMemoryError",)) in samples
+    assert not [labels for name, labels in samples if name == "frontdesk_reconnects_total" and "web" in labels]
