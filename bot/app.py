@@ -29,6 +29,7 @@ from bot.config import Config
 from bot.deliver import Deliver
 from bot.documents import Documents, bases_of
 from bot.documents import ingest as ingest  # of the commands' application
+from bot.documents import remove as remove  # likewise
 from bot.errors import StartError, StoreUnavailable
 from bot.health import intake, queue_state, readiness
 from bot.heap import set_start_aside
@@ -167,7 +168,12 @@ async def serve(config: Config, stop: asyncio.Event, announce: Callable[[str], N
         open_stores(config, join=False, searched=role != "gateway", stop=stop) as stores,
         AsyncExitStack() as stack,
     ):
-        meter = PrometheusMeter(lambda: queue_state(stores.inbox, stores.dead), lambda: platforms.receivers, failures)
+        meter = PrometheusMeter(
+            lambda: queue_state(stores.inbox, stores.dead),
+            lambda: platforms.receivers,
+            failures,
+            lambda: {} if documents is None else documents.counts,
+        )
         stop_http = asyncio.Event()
         gate = ClosingGate(stores.inbox, stop)
         platforms = await open_platforms(config, stores, gate, texts, meter, stack, stop_http)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -91,9 +92,10 @@ def chat(context: typer.Context, config: ConfigPath = None) -> None:
 @app.command()
 def ingest(
     context: typer.Context,
-    paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH", help="Files and folders; one that is gone takes its documents out.")
-    ],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files and folders.")],
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Take out what was read from PATH, whether it is still there or not.")
+    ] = False,
     base: BaseName = MAIN,
     config: ConfigPath = None,
 ) -> None:
@@ -103,6 +105,9 @@ def ingest(
     done: list[Summary] = []
 
     async def work(_: asyncio.Event) -> None:
+        if remove:
+            done.append(await application.remove(settings, paths, base))
+            return
         from bot.cli_output import progress_bar
 
         with progress_bar() as on_progress:
@@ -142,6 +147,9 @@ def _report(summary: Summary) -> int:
     counts = {name: len(getattr(summary, name)) for name in ("added", "changed", "unchanged", "removed")}
     for document, reason in summary.failed:
         typer.echo(f"skipped {document}: {reason}", err=True)
+    for path, count in summary.kept.items():
+        out = shlex.join(["frontdesk", "ingest", "--remove", path])
+        typer.echo(f"of {path} nothing is found any more, documents kept: {count}; to take them out: {out}", err=True)
     skipped = f", {len(summary.failed)} skipped" if summary.failed else ""
     typer.echo("Documents: " + ", ".join(f"{count} {name}" for name, count in counts.items()) + skipped)
     return 1 if summary.failed and not any(counts.values()) else 0

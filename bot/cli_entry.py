@@ -49,6 +49,10 @@ class Application(Protocol):
         """Bring files and folders into a knowledge base."""
         ...
 
+    async def remove(self, config: Config, paths: list[Path], base: str = MAIN) -> Summary:
+        """Take what was read from files and folders out of a knowledge base."""
+        ...
+
     async def dead_letters(self, config: Config) -> Sequence[DeadLetter]:
         """The messages that could not be answered, the latest first."""
         ...

@@ -113,6 +113,7 @@ class PrometheusMeter:
             are then NaN, which no alert takes for an empty queue.
         receivers: tells which platforms this process receives from; asked at each scrape.
         failures: of Redis so far, by kind; read at each scrape.
+        documents: knowledge base → how many this process searches; asked at each scrape.
     """
 
     def __init__(
@@ -120,12 +121,14 @@ class PrometheusMeter:
         queue: Callable[[], Awaitable[QueueState]] | None = None,
         receivers: Callable[[], Mapping[Platform, Receiver]] = dict,
         failures: Mapping[str, int] | None = None,
+        documents: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         # A `_created` series beside each counter doubles the page and tells nothing; the switch is the library's own
         # and process-wide, and we are its only user.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library leaves this one untyped
         self._queue = queue
         self._receivers = receivers
+        self._documents = documents
         self._rules = _Names()
         self._steps = _Names()
         self.registry = CollectorRegistry()
@@ -200,6 +203,7 @@ class PrometheusMeter:
 
     def _define_work(self) -> None:
         registry = self.registry
+        self._searched = Gauge("frontdesk_documents", "Documents that are searched", ["base"], registry=registry)
         self._step_seconds = Histogram(
             "frontdesk_step_seconds", "Time in a step", ["step"], buckets=STEP_BUCKETS_S, registry=registry
         )
@@ -268,6 +272,8 @@ class PrometheusMeter:
             silence = receiver.silence()
             self._connected.labels(platform).set(receiver.not_ready() is None)
             self._silence.labels(platform).set(math.nan if silence is None else silence.total_seconds())
+        for base, count in self._documents().items():
+            self._searched.labels(base).set(count)
         # It reads /proc for the process's figures: file work, not for the event loop.
         return await asyncio.to_thread(generate_latest, self.registry)
 

@@ -79,6 +79,11 @@ class DocumentRecord:
     passages: int
     origins: Mapping[Origin, str]
 
+    @property
+    def place(self) -> str:
+        """The path it was found under, the configured one if there are two."""
+        return self.origins.get("config") or next(iter(self.origins.values()), "")
+
     def to_json(self) -> str:
         """One JSON object with sorted keys, so that equal records are equal texts."""
         return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"), sort_keys=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,15 +37,13 @@ class Walk:
 
     Attributes:
         files: each document once, sorted by name.
-        roots: names of the paths that could be walked.
-        failed: (name, reason) of paths and folders that could not.
-        gone: names of the paths that do not exist; they are among `failed` too.
+        roots: names of the paths under which there is something.
+        failed: (name, reason) of the other paths, and of folders that could not be walked.
     """
 
     files: tuple[FoundFile, ...]
     roots: tuple[str, ...]
     failed: tuple[tuple[str, str], ...]
-    gone: tuple[str, ...] = ()
 
 
 async def walk(paths: Iterable[Path]) -> Walk:
@@ -54,7 +53,9 @@ async def walk(paths: Iterable[Path]) -> Walk:
 
 def is_under(name: str, root: str) -> bool:
     """The document lies under that root, or is it."""
-    return name == root or root == "." or name.startswith(root.rstrip("/") + "/")
+    if root == ".":
+        return not name.startswith("/")
+    return name == root or name.startswith(root.rstrip("/") + "/")
 
 
 def document_name(path: Path) -> str:
@@ -64,23 +65,31 @@ def document_name(path: Path) -> str:
     return (absolute.relative_to(here) if absolute.is_relative_to(here) else absolute).as_posix()
 
 
+def possible_names(path: Path) -> set[str]:
+    """What this path may be called by processes in this working folder, and in one that it does not lie below."""
+    return {document_name(path), Path(os.path.normpath(path.absolute())).as_posix()}
+
+
 def _walk(paths: list[Path]) -> Walk:
     files: dict[str, FoundFile] = {}
     roots: list[str] = []
     failed: list[tuple[str, str]] = []
-    gone: list[str] = []
     for path in paths:
         root = document_name(path)
         try:
-            there = path.exists()
-        except OSError as error:
-            failed.append((root, error.strerror or type(error).__name__))
-            continue
-        if not there:
+            # One look: a disk that goes away between two would make a folder a file, and what was in it gone.
+            is_folder = stat.S_ISDIR(path.stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
             failed.append((root, "no such file or folder"))
-            gone.append(root)
             continue
-        found = [path] if not path.is_dir() else _files_below(path, failed)
+        except (OSError, ValueError) as error:
+            failed.append((root, _reason(error)))
+            continue
+        found = _files_below(path, failed) if is_folder else [path]
+        if not found:
+            # A volume that is not mounted looks like this.
+            failed.append((root, "no documents there"))
+            continue
         roots.append(root)
         for file in found:
             name = document_name(file)
@@ -90,14 +99,18 @@ def _walk(paths: list[Path]) -> Walk:
                 # Bytes that are no UTF-8, or control characters: no reader could be told where it is from.
                 failed.append((name.encode("utf-8", "backslashreplace").decode(), "the file name is not printable"))
     ordered = tuple(files[name] for name in sorted(files))
-    return Walk(files=ordered, roots=tuple(roots), failed=tuple(failed), gone=tuple(gone))
+    return Walk(files=ordered, roots=tuple(roots), failed=tuple(failed))
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
 
 
 def _files_below(folder: Path, failed: list[tuple[str, str]]) -> list[Path]:
     inside = folder.resolve()
 
     def unreadable(error: OSError) -> None:
-        failed.append((document_name(Path(error.filename or folder)), error.strerror or type(error).__name__))
+        failed.append((document_name(Path(error.filename or folder)), _reason(error)))
 
     found: list[Path] = []
     for where, folders, names in os.walk(folder, onerror=unreadable, followlinks=False):

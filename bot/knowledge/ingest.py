@@ -8,7 +8,9 @@ for each other.
 
 A document stays as long as somebody wants it: `knowledge.paths` (origin `config`), which is the whole truth about
 itself at each start, and `frontdesk ingest` (origin `cli`), which only adds. A file gone from the disk is out for
-both. What cannot be read is reported and skipped; if it was readable before, its old version stays.
+both, but a path with nothing under it proves nothing: a volume that is not mounted, or the wrong configuration, looks
+the same. So what was there stays, and is taken out by `remove` alone. What cannot be read is reported and skipped; if
+it was readable before, its old version stays.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from typing import Protocol
 
 from bot.errors import EmbeddingUnavailable, StoreUnavailable, UnreadableDocument
 from bot.knowledge.document import Document, DocumentRecord, NewPassage, Origin
-from bot.knowledge.files import FoundFile, Walk, is_under, walk
+from bot.knowledge.files import FoundFile, Walk, document_name, is_under, possible_names, walk
 from bot.knowledge.progress import Summary, Tell, Teller, ignore
 from bot.knowledge.readers import Readers, sha256_of
 from bot.knowledge.sentences import sentences
@@ -124,8 +126,8 @@ class Ingest:
 
         `config`: these are all the configured paths; documents of paths no longer among them go, unless somebody
         ingested them by hand. `cli`: these paths are added. Either way a file gone from under them is taken out.
-        A configured path that does not exist is reported, and what was under it stays: its disk may not be there
-        yet. One named by hand is meant: what was under it goes.
+        A path under which nothing is found is reported, and what was under it stays: its disk may not be there. A run
+        that reads no document at all takes none out.
 
         Args:
             paths: files and folders.
@@ -139,28 +141,59 @@ class Ingest:
             await self._passages.ensure_index()
             known = await self._passages.documents()
             found = await walk(paths)
-            if origin == "cli":
-                found = _without_gone(found, known)
             summary = Summary(failed=list(found.failed))
             async with Readers(READERS) as readers:
                 teller = Teller(await _bytes_of(found.files), progress)
                 run = _Run(self._passages, self._embedder, readers, teller, self._sizes)
                 await run.take_in(found.files, origin, known, summary)
             await self._take_out(found, origin, known, summary)
-            # What was written of a document that the embedder failed is kept for the next run, which ends it.
-            swept = 0 if summary.embedder_failed else await self._passages.sweep()
-            if swept or summary.changed or summary.removed:
-                await self._passages.renew_statistics()
-            await self._passages.settle_index()
+            await self._end(summary)
         return summary.in_order()
+
+    async def remove(self, paths: Sequence[Path]) -> Summary:
+        """Take out all documents under these paths, whoever put them in, whether their files are there or not.
+
+        Args:
+            paths: files and folders, by the names that their documents have or by where they lay.
+
+        Returns:
+            `failed` names the paths from which there was none.
+
+        Raises:
+            StoreUnavailable: Redis failed; what is out is out, the rest stays.
+        """
+        async with self._passages.exclusive(wait=self._wait_for_others):
+            await self._passages.ensure_index()
+            known = await self._passages.documents()
+            summary = Summary()
+            for path in paths:
+                under = [name for name in known if any(is_under(name, root) for root in possible_names(path))]
+                if not under:
+                    summary.failed.append((document_name(path), "no document was read from there"))
+                for name in under:
+                    if await self._passages.remove(name):
+                        summary.removed.append(name)
+            await self._end(summary)
+        return summary.in_order()
+
+    async def _end(self, summary: Summary) -> None:
+        # What was written of a document that the embedder failed is kept for the next run, which ends it.
+        swept = 0 if summary.embedder_failed else await self._passages.sweep()
+        if swept or summary.changed or summary.removed:
+            await self._passages.renew_statistics()
+        await self._passages.settle_index()
 
     async def _take_out(
         self, found: Walk, origin: Origin, known: Mapping[str, DocumentRecord], summary: Summary
     ) -> None:
         there = {file.name for file in found.files}
-        unread = [name for name, _ in found.failed]
+        some_read = bool(summary.added or summary.changed or summary.unchanged)
         for path, record in known.items():
-            if path in there or any(is_under(path, name) for name in unread):
+            if path in there:
+                continue
+            unwalked = next((name for name, _ in found.failed if is_under(path, name)), None)
+            if unwalked is not None:
+                summary.keep(unwalked)
                 continue
             if any(is_under(path, root) for root in found.roots):
                 origins: dict[Origin, str] = {}
@@ -168,7 +201,10 @@ class Ingest:
                 origins = {who: root for who, root in record.origins.items() if who != "config"}
             else:
                 continue
-            await self._keep_for(path, record, origins, summary)
+            if some_read:
+                await self._keep_for(path, record, origins, summary)
+            elif not origins:
+                summary.keep(record.place)
 
     async def _keep_for(
         self, path: str, record: DocumentRecord, origins: Mapping[Origin, str], summary: Summary
@@ -245,7 +281,8 @@ class _Run:
             passages=len(pieces),
             origins=origins,
         )
-        # The second round is for the case that our lock had passed on and the other run deleted what we wrote.
+        # The second round is for the case that our lock had passed on and the other run deleted what we wrote. If that
+        # is not enough, no index is served any more: Redis lost everything.
         for _ in range(2):
             missing = await self._passages.missing(file.name, record)
             for start in range(0, len(missing), EMBED_BATCH):
@@ -257,7 +294,7 @@ class _Run:
                 self._teller.written(file.name, len(numbers), of=len(pieces))
             if await self._passages.switch(file.name, record):
                 return
-        raise UnreadableDocument("another ingest works on the same document; run this one again")
+        raise StoreUnavailable(f"what was written of {file.name} is gone again")
 
 
 async def _bytes_of(files: Sequence[FoundFile]) -> dict[str, int]:
@@ -289,13 +326,6 @@ def _new_passages(
         )
         for number, (vector, codes) in zip(numbers, vectors, strict=True)
     ]
-
-
-def _without_gone(found: Walk, known: Mapping[str, DocumentRecord]) -> Walk:
-    """Paths that are gone count as walked and empty, if documents came from there."""
-    gone = [root for root in found.gone if any(is_under(path, root) for path in known)]
-    failed = tuple((name, reason) for name, reason in found.failed if name not in gone)
-    return replace(found, roots=(*found.roots, *gone), failed=failed)
 
 
 def version_of(content: str) -> str:

@@ -30,13 +30,14 @@ class Progress:
 
 @dataclass(slots=True, kw_only=True)
 class Summary:
-    """What an ingest did; lists of paths.
+    """What an ingest did; paths of documents.
 
     Attributes:
         added: were not there.
         changed: have another content than before.
         unchanged: as they were.
         removed: are out.
+        kept: path of documents → how many from there stay as they were, although this run found or read none there.
         failed: (path, reason) could not be read; the rest went on.
         embedder_failed: some of these only because there were no vectors: another run may have them.
     """
@@ -45,8 +46,13 @@ class Summary:
     changed: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
+    kept: dict[str, int] = field(default_factory=dict)
     failed: list[tuple[str, str]] = field(default_factory=list)
     embedder_failed: bool = False
+
+    def keep(self, place: str) -> None:
+        """One more document from there stays."""
+        self.kept[place] = self.kept.get(place, 0) + 1
 
     def in_order(self) -> Summary:
         """The same, each list sorted: documents end in whatever order."""

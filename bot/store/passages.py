@@ -147,6 +147,19 @@ class Passages:
         with translated("read the epoch"):
             return int(await self._redis.get(self._served.epoch_key) or 0)
 
+    async def extent(self) -> tuple[int, int]:
+        """The epoch, and how many documents there are. GET and HLEN in one round trip.
+
+        Raises:
+            StoreUnavailable: Redis did not answer.
+        """
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.get(self._served.epoch_key)
+        pipeline.hlen(self._served.documents_key)
+        with translated("count the documents"):
+            epoch, documents = await pipeline.execute()
+        return int(epoch or 0), int(documents)
+
     async def _vector(self, question: str, serving: Serving) -> bytes | None:
         try:
             if serving.embedder == self._embedder.name:

@@ -191,6 +191,18 @@ async def test_meters_do_not_share() -> None:
     assert (await _scrape(other))["frontdesk_reuse_total", ("miss",)] == 0
 
 
+async def test_documents_are_shown_as_they_are_at_the_scrape() -> None:
+    """By base; 0 is what an alarm looks for."""
+    counts = {"main": 18, "staff": 1}
+    meter = PrometheusMeter(documents=lambda: counts)
+    before = await _scrape(meter)
+    counts["main"] = 0
+    after = await _scrape(meter)
+
+    assert (before["frontdesk_documents", ("main",)], before["frontdesk_documents", ("staff",)]) == (18, 1)
+    assert (after["frontdesk_documents", ("main",)], after["frontdesk_documents", ("staff",)]) == (0, 1)
+
+
 async def test_what_is_counted_begins_at_0() -> None:
     """Prometheus's `increase` takes a series that appears at 1 for one that never rose."""
     meter = PrometheusMeter(receivers=lambda: {"slack": _Receiver()}, failures=failures)

@@ -103,81 +103,6 @@ async def test_the_epoch_moves_by_one_per_change(ingest: Ingest, passages: Passa
     assert await passages.epoch() == 4
 
 
-async def test_a_removed_file_is_removed(ingest: Ingest, passages: Passages, folder: Path, client: Redis) -> None:
-    """Its passages are neither found nor kept."""
-    (folder / "a.md").write_text("The vault opens at noon.")
-    await ingest.sync([folder])
-    (folder / "a.md").unlink()
-
-    summary = await ingest.sync([folder])
-
-    assert summary.removed == [document_name(folder / "a.md")]
-    assert await answers(passages, "When does the vault open?") == []
-    assert await passage_keys(client) == []
-
-
-async def test_a_path_taken_out_takes_its_documents_out(ingest: Ingest, passages: Passages, folder: Path) -> None:
-    """What only the configuration wanted goes; what somebody ingested by hand stays, and so does what both wanted."""
-    for name in ("configured", "both", "by-hand"):
-        (folder / name).mkdir()
-        (folder / name / "a.md").write_text(f"Document that is {name}.")
-    await ingest.sync([folder / "configured", folder / "both"])
-    await ingest.sync([folder / "both", folder / "by-hand"], origin="cli")
-    assert len(await passages.documents()) == 3
-    epoch = await passages.epoch()
-
-    summary = await ingest.sync([])
-
-    assert summary.removed == [document_name(folder / "configured" / "a.md")]
-    assert set(await passages.documents()) == {
-        document_name(folder / "both" / "a.md"),
-        document_name(folder / "by-hand" / "a.md"),
-    }
-    assert await passages.epoch() == epoch + 1
-
-
-async def test_a_file_gone_from_the_disk_goes_for_both(ingest: Ingest, passages: Passages, folder: Path) -> None:
-    """Whoever looks at its folder next takes it out."""
-    (folder / "a.md").write_text("Here today.")
-    await ingest.sync([folder])
-    await ingest.sync([folder], origin="cli")
-    (folder / "a.md").unlink()
-
-    await ingest.sync([folder])
-
-    assert await passages.documents() == {}
-
-
-async def test_a_path_named_by_hand_that_is_gone_takes_its_documents_out(
-    ingest: Ingest, passages: Passages, folder: Path
-) -> None:
-    """Who names it knows that it is gone; a path that nothing came from is reported."""
-    gone, never = folder / "a.md", folder / "never.md"
-    gone.write_text("The vault code is written here.")
-    await ingest.sync([gone], origin="cli")
-    gone.unlink()
-
-    summary = await ingest.sync([gone, never], origin="cli")
-
-    assert summary.removed == [document_name(gone)]
-    assert summary.failed == [(document_name(never), "no such file or folder")]
-    assert await answers(passages, "vault code") == []
-
-
-async def test_a_missing_folder_is_reported_and_its_documents_stay(
-    ingest: Ingest, passages: Passages, folder: Path, tmp_path: Path
-) -> None:
-    """A disk that is not mounted must not empty the knowledge base."""
-    (folder / "a.md").write_text("Still true.")
-    await ingest.sync([folder])
-    folder.rename(tmp_path / "elsewhere")  # noqa: ASYNC240 - a test may block
-
-    summary = await ingest.sync([folder])
-
-    assert summary.failed == [(document_name(folder), "no such file or folder")]
-    assert list(await passages.documents()) == [document_name(folder / "a.md")]
-
-
 async def test_a_broken_file_is_reported_and_skipped(ingest: Ingest, passages: Passages, folder: Path) -> None:
     """The others go in; if it was readable before, readers keep what they had."""
     (folder / "a.md").write_text("The first document is about tea.")
@@ -381,6 +306,23 @@ async def test_an_embedder_that_is_away_fails_the_document_alone(
     summary = await Ingest(passages, away).sync([folder])
 
     assert summary.failed == [(document_name(folder / "a.md"), "no connection")]
+    assert (await Ingest(passages, embedder).sync([folder])).added == [document_name(folder / "a.md")]
+
+
+async def test_a_redis_that_forgets_everything_meanwhile_fails_the_run(
+    passages: Passages, embedder: BuiltinEmbedder, folder: Path, client: Redis
+) -> None:
+    """It is no fault of the document's, to be skipped and done with: the caller tries again, and has it."""
+    (folder / "a.md").write_text("Text.")
+
+    class Forgetting(Watched):
+        async def embed(self, texts: Sequence[str]) -> list[bytes]:
+            await client.flushall()
+            return await super().embed(texts)
+
+    with pytest.raises(StoreUnavailable, match="gone again"):
+        await Ingest(passages, Forgetting(embedder)).sync([folder])
+
     assert (await Ingest(passages, embedder).sync([folder])).added == [document_name(folder / "a.md")]
 
 

@@ -36,8 +36,8 @@ async def test_a_private_channel_s_base_is_searched_from_nowhere_else(world: Wor
     assert "40 percent" not in world.telegram.messages(1)[0].text
 
 
-async def test_a_base_taken_out_of_the_configuration_is_emptied(world: World) -> None:
-    """As a path taken out takes its documents out; the command line knows only the bases there are."""
+async def test_a_base_taken_out_of_the_configuration_is_searched_no_more_and_emptied_by_command(world: World) -> None:
+    """A bot without the list of bases might be a mistake; `ingest --remove` knows those that were, too."""
     internal = world.folder / "internal"
     internal.mkdir()
     (internal / "a.md").write_text("The secret discount for staff is 40 percent.")
@@ -46,11 +46,15 @@ async def test_a_base_taken_out_of_the_configuration_is_emptied(world: World) ->
     async with world.bot(with_staff):
         searched = await frontdesk(world.folder, with_staff, "search", STAFF_QUESTION, "--base", "staff", "--json")
         slipped = await frontdesk(world.folder, with_staff, "ingest", str(internal))
-    async with world.bot():
+    async with world.bot() as bot:
         unknown = await frontdesk(world.folder, {}, "search", STAFF_QUESTION, "--base", "staff")
+        removed = await frontdesk(world.folder, {}, "ingest", "--base", "staff", "--remove", str(internal))
+        said = bot.said()
     found_after = await frontdesk(world.folder, with_staff, "search", STAFF_QUESTION, "--base", "staff")
 
     assert "40 percent" in searched.output
     assert (unknown.code, "--base" in unknown.errors) == (2, True)
     assert (slipped.code, "allowed with --base staff" in slipped.errors) == (2, True)
+    assert f"frontdesk ingest --base staff --remove {internal}" in said
+    assert removed.output.strip() == "Documents: 0 added, 0 changed, 0 unchanged, 1 removed"
     assert found_after.output == "Nothing found.\n"

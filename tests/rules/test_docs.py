@@ -198,7 +198,9 @@ class _Receiver:
 
 def _metrics() -> Iterator[tuple[Any, set[str]]]:
     """Metrics of a meter that has seen one of everything, with the labels they carry."""
-    meter = PrometheusMeter(receivers=lambda: {"web": _Receiver()}, failures={"TimeoutError": 1})
+    meter = PrometheusMeter(
+        receivers=lambda: {"web": _Receiver()}, failures={"TimeoutError": 1}, documents=lambda: {"main": 1}
+    )
     meter.received("web", "stored")
     meter.settled("web", "answered", 1.0)
     meter.sent("web", "ok")
