@@ -32,7 +32,7 @@ away for five minutes costs no answer, and four copies at the most can come of i
 LONGEST = timedelta(hours=1)
 """No wait between two tries is longer."""
 LONG_ENOUGH = timedelta(days=1)
-"""How long a message's reply is tried that surely was not sent: as long as Telegram keeps what we do not take."""
+"""How long a part is tried that surely was not sent: as long as Telegram keeps what we do not take."""
 LATE_ANSWER = timedelta(milliseconds=250)
 """For reading an answer that came in time while this process stood still."""
 STORE_AGAIN = timedelta(seconds=1)
@@ -49,11 +49,13 @@ class Deferred:
 
     Attributes:
         delay: how long they wait.
+        failing: what they need is away, and how long it is in a row matters.
         error: it counts as an attempt.
         attempts: those that the part whose turn it is had before.
     """
 
     delay: timedelta
+    failing: bool = False
     error: bool = False
     attempts: int = 0
 
@@ -134,16 +136,16 @@ class Deliver:
                 if not await self._record(lease, unrecorded, just_sent, None):
                     return "lost"
                 unrecorded, just_sent = None, None
-                slept += wait
+                slept += wait.delay
                 if slept > WORTH_WAITING:
-                    return Deferred(delay=wait)
-                await asyncio.sleep(wait.total_seconds())
+                    return wait
+                await asyncio.sleep(wait.delay.total_seconds())
             marked = await self._record(lease, unrecorded, just_sent, index)
             if not marked:
                 return "lost"
             if not await self._holds(lease):
                 # Ours still, but Redis was so slow that the send might end too late: nobody crashed.
-                return "lost" if lease.lost else Deferred(delay=backoff(lease))
+                return "lost" if lease.lost else Deferred(delay=backoff(lease), failing=True)
             unrecorded = None
             if isinstance(marked, str):
                 # Whoever had the turn before was held up, and has said so by now.
@@ -155,8 +157,8 @@ class Deliver:
             just_sent, attempts = (index, outcome), 0
         return Delivered(last=just_sent[1] if just_sent is not None else None)
 
-    async def _take(self, lease: Lease, delivery: Delivery, index: int, *, unnoted: bool) -> timedelta:
-        """A send for a part, or how long until it is asked for again; it is written down before what was sent.
+    async def _take(self, lease: Lease, delivery: Delivery, index: int, *, unnoted: bool) -> Deferred | None:
+        """A send for a part, or how long until it is asked for again; what was sent is written down before that.
 
         On a cluster the budget lies on another server than the turn: while that one is away, this one goes on.
 
@@ -170,7 +172,7 @@ class Deliver:
         to = incoming.reply_to
         try:
             async with asyncio.timeout(UNNOTED.total_seconds() if unnoted else None):
-                return await self._outbound.take(
+                wait = await self._outbound.take(
                     incoming.conversation,
                     group=not to.private,
                     asker=part_key(incoming, index),
@@ -179,7 +181,8 @@ class Deliver:
         except (StoreUnavailable, TimeoutError) as error:
             away = error if isinstance(error, StoreUnavailable) else StoreUnavailable("take: no answer in time")
             log.warning("nothing was sent, for the send budget is away: %s", away)
-            return backoff(lease)
+            return Deferred(delay=backoff(lease), failing=True)
+        return Deferred(delay=wait) if wait else None
 
     async def _record(
         self, lease: Lease, delivery: Delivery | None, sent: tuple[int, SentId] | None, sending: int | None
@@ -215,7 +218,7 @@ class Deliver:
                 await self._outbound.close(incoming.conversation, error.retry_after, channel=error.channel)
             except StoreUnavailable as away:
                 log.warning("a pause that the platform asked for was not noted: %s", away)
-            return Deferred(delay=error.retry_after)
+            return self._tried_later(lease, error.retry_after, attempts)
         except SendRefused:
             self._meter.sent(platform, "refused")
             raise
@@ -231,15 +234,18 @@ class Deliver:
     def _not_seen(self, lease: Lease, error: SendLimited | SendFailed, attempts: int) -> Deferred:
         """We could not look for a part: what may be there is not sent. To look is not to send: the chat stays open."""
         if isinstance(error, SendLimited):
-            return Deferred(delay=error.retry_after)
+            return self._tried_later(lease, error.retry_after, attempts)
         return self._failed(lease, error, attempts)
 
     def _failed(self, lease: Lease, error: SendFailed, attempts: int) -> Deferred:
-        """Nothing was sent. Of a message that is a day old each failure is an attempt, so that there is an end."""
         self._meter.sent(lease.claimed.incoming.conversation.platform, "failed")
-        old = lease.age() > LONG_ENOUGH
-        log.warning("not sent: %s" if old else "not sent, tried again later: %s", error)
-        return Deferred(delay=backoff(lease), error=old, attempts=attempts)
+        later = self._tried_later(lease, backoff(lease), attempts)
+        log.warning("not sent: %s" if later.error else "not sent, tried again later: %s", error)
+        return later
+
+    def _tried_later(self, lease: Lease, delay: timedelta, attempts: int) -> Deferred:
+        """Nothing was sent. Where that has gone on for a day each failure is an attempt, so that there is an end."""
+        return Deferred(delay=delay, failing=True, error=lease.failing() > LONG_ENOUGH, attempts=attempts)
 
     async def _in_time(self, send: Coroutine[object, object, SentId]) -> SentId:
         """The result of a send that ends within its time.
@@ -285,8 +291,8 @@ def longer(first: timedelta, factor: int, attempts: int) -> timedelta:
 
 
 def backoff(lease: Lease) -> timedelta:
-    """How long to wait before the next try: a quarter of the time since the message came, within bounds.
+    """How long to wait before the next try: a quarter of the time for which they have failed, within bounds.
 
-    Waiting in proportion to the age is exponential backoff that needs no counter.
+    Waiting in proportion to that is exponential backoff that needs no counter.
     """
-    return min(LAST_RETRY, max(FIRST_RETRY, lease.age() / 4))
+    return min(LAST_RETRY, max(FIRST_RETRY, lease.failing() / 4))

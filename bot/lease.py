@@ -59,6 +59,11 @@ class Lease:
         """An act that takes at most `needed` ends within the lease."""
         return self._until - time.monotonic() > needed.total_seconds()
 
+    def failing(self) -> timedelta:
+        """How long its tries have failed in a row; zero if the last one did not."""
+        before = self.claimed.failing
+        return before and before + timedelta(seconds=time.monotonic() - self._asked_at)
+
     def age(self) -> timedelta:
         """How long ago the message arrived: until the claim by Redis's clock, since then by ours."""
         return self.claimed.waited + timedelta(seconds=time.monotonic() - self._asked_at)

@@ -81,7 +81,8 @@ class Claimed:
         token: proof of the lease; every later act on the turn is fenced by it.
         full: the mailbox was full when it came: it is answered with a refusal.
         retried: the operator took it back from the dead letters: however old, it is answered.
-        attempts: exceptions this turn has had so far; once its reply is in the ledger, failed sendings of it.
+        attempts: exceptions this turn has had so far; once its reply is in the ledger, failed sendings of one part.
+        failing: how long its tries, or those of that part, had failed in a row; zero: the last one did not.
         crashes: leases that ran out on this turn, this one not counted.
         spared: this lease will not be counted: the worker gives the turn back as it is.
         delivery: a reply that an earlier worker finished, to be completed as it is.
@@ -103,6 +104,7 @@ class Claimed:
     history: tuple[Exchange, ...] = ()
     told_waiting: bool = False
     waited: timedelta = timedelta(0)
+    failing: timedelta = timedelta(0)
     has_place: bool = False
 
 
@@ -130,8 +132,10 @@ class Inbox(Protocol):
     async def renew(self, claims: Sequence[Claimed]) -> frozenset[str]:
         """Prolong leases; returns the tokens that still hold."""
 
-    async def defer(self, claimed: Claimed, delay: timedelta | InLine, *, error: bool = False) -> bool:
-        """Give back, due after `delay` or when it is its turn at the model. `error`: an attempt. False: not ours."""
+    async def defer(
+        self, claimed: Claimed, delay: timedelta | InLine, *, failing: bool = False, error: bool = False
+    ) -> bool:
+        """Give back, due after `delay` or in line for the model; `error` counts an attempt. False: not ours."""
 
     async def record(
         self,
@@ -359,7 +363,6 @@ ReuseResult = Literal["hit", "confirmed", "stale", "miss", "unfit", "similar", "
 """`confirmed`: of another epoch and good again. `similar`, `verified`: after a `miss` or `stale`, the answer of a
 question that means the same, by the guard's judgement or by the model's."""
 
-
 Deaf = Literal["no_hello", "no_pong", "send_failed", "unanswered"]
 Reconnect = Literal[Deaf, "asked", "refused", "closed", "quiet", "conflict", "webhook_gone", "unreachable"]
 """Why a connection to a platform, or a poll, was given up and is made anew. `asked`: the platform told us to. `quiet`:
@@ -372,8 +375,7 @@ class Meter(Protocol):
     def received(self, platform: Platform, accepted: str) -> None:
         """Count a platform's event by what became of it.
 
-        An `Accepted`; passed over (`ignored`); unreadable (`malformed`); without the platform's secret or signature
-        (`unproven`); or not to be stored (`unstored`): the platform brings it again.
+        An `Accepted`; `ignored`, `malformed`, `unproven` (without the secret); `unstored`: it is brought again.
         """
 
     def settled(self, platform: Platform, outcome: str, seconds: float) -> None:

@@ -239,15 +239,15 @@ class Worker:
         except StoreUnavailable as error:
             # What is away may be the documents' Redis alone. After a while the person hears an honest word.
             log.warning("a turn was cut short: %s", error)
-            await self._give_back(lease, backoff(lease), error=lease.age() > PATIENCE)
+            await self._give_back(lease, backoff(lease), failing=True, error=lease.failing() > PATIENCE)
         except Exception:
             # One message must not stop the others. It is tried again, and buried after `max_attempts`.
             log.exception("a turn failed")
             await self._give_back(lease, longer(EXCEPTION_AGAIN, 2, claimed.attempts), error=True)
 
-    async def _give_back(self, lease: Lease, delay: timedelta, *, error: bool = False) -> None:
+    async def _give_back(self, lease: Lease, delay: timedelta, *, failing: bool = False, error: bool = False) -> None:
         try:
-            await self._inbox.defer(lease.claimed, delay, error=error)
+            await self._inbox.defer(lease.claimed, delay, failing=failing, error=error)
         except StoreUnavailable as away:
             log.warning("a turn was not given back, its lease runs out: %s", away)
 
@@ -268,8 +268,8 @@ class Worker:
         if isinstance(result, Deferred) and result.error and result.attempts >= self._max_attempts:
             await self._end(lease, replace(delivery, dead="could not be sent"), "unsent")
         elif isinstance(result, Deferred):
-            delay, error = result.delay, result.error
-            await insist(lambda: self._inbox.defer(claimed, delay, error=error))
+            later = result
+            await insist(lambda: self._inbox.defer(claimed, later.delay, failing=later.failing, error=later.error))
         elif isinstance(result, Delivered):
             await self._end(lease, delivery, delivery.outcome, last=result.last)
         elif result == "lost":

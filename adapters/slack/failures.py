@@ -1,17 +1,17 @@
-"""What a failed Web API call means: the library's errors, translated once."""
+"""What a failed Web API call means: the library's errors, translated once.
+
+Any exception may come out of a call: the library reads a 200 with plain text, with bytes that are no UTF-8 or with JSON
+of another form, as a proxy's page may be, as if it were Slack's.
+"""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from aiohttp import ClientConnectorError, ClientError, ConnectionTimeoutError
+from aiohttp import ClientConnectorError, ConnectionTimeoutError
 from slack_sdk.errors import SlackApiError
 
 from bot.errors import SendError, SendFailed, SendLimited, SendRefused, SendUnknown
-
-CALL_ERRORS = (SlackApiError, ClientError, TimeoutError, AttributeError, ValueError)
-"""What a call of the library can raise. The last two: it reads a 200 with plain text, or with bytes that are no UTF-8,
-as if it were JSON, as a proxy's page may be."""
 
 _REFUSED = frozenset(
     {

@@ -27,7 +27,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.client import library_logger
-from adapters.slack.failures import AUTH_ERRORS, CALL_ERRORS, error_code, retry_after
+from adapters.slack.failures import AUTH_ERRORS, error_code, retry_after
 from adapters.slack.parse import Ignored, Me, parse_event, parse_slash
 from bot.errors import MalformedEvent, StoreUnavailable
 from bot.message import Incoming
@@ -82,8 +82,8 @@ class Intake:
         attempts = 0
         while not stop.is_set():
             try:
-                answer = await unless_stopped(stop, self._client.auth_test())
-            except CALL_ERRORS as error:
+                me = await unless_stopped(stop, self._introduced())
+            except Exception as error:  # noqa: BLE001 - whatever the answer is, we ask again
                 attempts += 1
                 wait_s, reason = explain(error, "SLACK_BOT_TOKEN", attempts)
                 # Said once while it stays the same.
@@ -91,13 +91,19 @@ class Intake:
                 self.reason = reason
                 await pause(timedelta(seconds=wait_s), stop)
                 continue
-            if answer is None:
+            if me is None:
                 break
-            self._me = Me(team=str(answer["team_id"]), user=str(answer["user_id"]), bot=str(answer["bot_id"]))
-            self._app = self._bolt(self._me)
+            self._me, self._app = me, self._bolt(me)
             self.reason = None
             return True
         return False
+
+    async def _introduced(self) -> Me:
+        answer = await self._client.auth_test()
+        team, user = answer["team_id"], answer["user_id"]
+        if not (isinstance(team, str) and isinstance(user, str)):
+            raise ValueError("auth.test does not say who we are")
+        return Me(team=team, user=user, bot=str(answer["bot_id"]))
 
     async def watch(self, stop: asyncio.Event) -> None:
         """Ask now and then whether Slack still takes the bot's token, until `stop`.
@@ -108,7 +114,7 @@ class Intake:
             await pause(self._check, stop)
             try:
                 answer = await unless_stopped(stop, self._client.auth_test())
-            except CALL_ERRORS as error:
+            except Exception as error:  # noqa: BLE001 - an answer is judged, whatever it is
                 self._judge(error)
                 continue
             if answer is not None and self.reason is not None:

@@ -220,10 +220,7 @@ class RedisInbox:
         return list(found.values())
 
     async def renew(self, claims: Sequence[Claimed]) -> frozenset[str]:
-        """Prolong leases; see `renew.lua`. One round trip for each partition among the claims.
-
-        Returns:
-            The tokens that still hold.
+        """Prolong leases; returns the tokens that still hold. See `renew.lua`; one round trip for each partition.
 
         Raises:
             StoreUnavailable: some may have been prolonged.
@@ -237,7 +234,9 @@ class RedisInbox:
             held.update(token.decode() for token in cast("list[bytes]", answer))
         return frozenset(held)
 
-    async def defer(self, claimed: Claimed, delay: timedelta | InLine, *, error: bool = False) -> bool:
+    async def defer(
+        self, claimed: Claimed, delay: timedelta | InLine, *, failing: bool = False, error: bool = False
+    ) -> bool:
         """Give the conversation back; see `defer.lua`. One round trip.
 
         Raises:
@@ -249,7 +248,7 @@ class RedisInbox:
             claimed.incoming.conversation.id,
             claimed.token,
             -1 if delay == IN_LINE else milliseconds(delay),
-            int(error),
+            2 if error else int(failing),
             keys.doorbell(),
             self._scripts.now,
         )

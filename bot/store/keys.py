@@ -41,8 +41,8 @@ def inbox(partition: int, lane: str = SERVED) -> str:
         arrival of its message; no TTL.
     `:mail:<conversation>` LIST of message ids, oldest first; no TTL, gone when empty.
     `:body:<conversation>` HASH message id → record; no TTL, gone when empty.
-    `:turn:<conversation>` HASH, the open turn: `id token attempts crashes charged in_line watched told reply s<k>`;
-        gone when settled.
+    `:turn:<conversation>` HASH, the open turn: `id token attempts crashes charged failing in_line watched told reply
+        s<k>`; gone when settled.
     `:watched` STRING, Unix ms: who waited before has been looked at for the word of waiting; TTL `history.ttl`.
     `:clock` STRING, Unix ms at which something was last made due; TTL a day.
     `:claim:<token>` STRING conversation; lives one lease.

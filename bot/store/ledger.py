@@ -71,9 +71,15 @@ def claimed_from(answer: list[object], token: str) -> Claimed:
         delivery=None if reply is None else delivery_from_json(reply, _sent(turn)),
         history=tuple(_readable(exchanges)),
         told_waiting=b"told" in turn,
+        failing=_since(turn.get(b"failing", b""), now_ms),
         has_place=turn.get(b"in_line") == b"1",
         waited=timedelta(milliseconds=max(0, now_ms - int(arrived_ms))),
     )
+
+
+def _since(moment_ms: bytes, now_ms: int) -> timedelta:
+    """Zero, too, of what is no moment, or ahead of a clock that was set back."""
+    return timedelta(milliseconds=max(0, now_ms - int(moment_ms)) if moment_ms.isdigit() else 0)
 
 
 def _readable(exchanges: list[bytes]) -> Iterator[Exchange]:

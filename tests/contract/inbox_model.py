@@ -6,12 +6,15 @@ Nothing expires here by itself; the machine that drives model and Redis moves on
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from bot.message import Conversation, Incoming, MessageId
 from bot.ports import Accepted, Delivery
 from bot.turn import Exchange
 
 Mark = tuple[str, str]
+Trouble = Literal["", "failing", "error"]
+"""Why a turn is given back; empty: in order."""
 IN_LINE_MS = 10**14
 """In the line for the model: this and the arrival of the message."""
 
@@ -32,6 +35,7 @@ class OpenTurn:
     id: MessageId
     token: str | None = None
     attempts: int = 0
+    failing_ms: int | None = None
     crashes: int = 0
     charged: int = 1
     told: bool = False
@@ -143,14 +147,18 @@ class InboxModel:
         self.leases[token] = where, end
         return True
 
-    def defer(self, where: Conversation, token: str, delay_ms: int, now: int, *, error: bool) -> bool:
+    def defer(self, where: Conversation, token: str, delay_ms: int, now: int, trouble: Trouble) -> bool:
         """Give back, if the token holds."""
         box = self.boxes[where]
         if box.turn is None or box.turn.token != token:
             return False
         box.turn.token = None
         box.turn.crashes -= box.turn.charged
-        box.turn.attempts += int(error)
+        box.turn.attempts += int(trouble == "error")
+        if trouble:
+            box.turn.failing_ms = now if box.turn.failing_ms is None else box.turn.failing_ms
+        elif delay_ms < 0:
+            box.turn.failing_ms = None
         arrived_ms = box.mail[0].arrived_ms
         box.due_ms = {0: min(now, arrived_ms), -1: IN_LINE_MS + arrived_ms}.get(delay_ms, now + delay_ms)
         self.leases.pop(token, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
@@ -176,7 +176,7 @@ async def test_who_may_not_look_sends_nothing_yet(desk: Desk) -> None:
 
     result = await desk.deliver().deliver(second, second.claimed.delivery)
 
-    assert (result, desk.stage.asked) == (Deferred(delay=timedelta(seconds=30)), [])
+    assert (result, desk.stage.asked) == (Deferred(delay=timedelta(seconds=30), failing=True), [])
 
 
 async def test_a_part_that_is_not_found_is_sent_again(desk: Desk) -> None:
@@ -256,7 +256,7 @@ async def test_while_the_budget_is_away_the_reply_is_in_the_ledger_and_holds_no_
 
     result = await desk.deliver().deliver(await desk.message(), THREE)
 
-    assert (result, desk.stage.asked) == (Deferred(delay=FIRST_RETRY), [])
+    assert (result, desk.stage.asked) == (Deferred(delay=FIRST_RETRY, failing=True), [])
     assert await desk.ledger() == ()
 
 
@@ -273,7 +273,7 @@ async def test_a_budget_that_is_away_forgets_no_id(desk: Desk, monkeypatch: pyte
     desk.stage.on_send = then_away
     result = await desk.deliver().deliver(await desk.message(), THREE)
 
-    assert (result, desk.stage.asked) == (Deferred(delay=FIRST_RETRY), KEYS[:1])
+    assert (result, desk.stage.asked) == (Deferred(delay=FIRST_RETRY, failing=True), KEYS[:1])
     assert await desk.ledger() == (f"id of {KEYS[0]}",)
 
 
@@ -292,7 +292,7 @@ async def test_a_lease_that_is_ours_and_too_short_is_given_back(desk: Desk) -> N
 
     result = await deliver.deliver(await desk.message(), THREE)
 
-    assert (result, desk.stage.asked) == (Deferred(delay=FIRST_RETRY), [])
+    assert (result, desk.stage.asked) == (Deferred(delay=FIRST_RETRY, failing=True), [])
 
 
 async def test_an_answer_that_came_while_we_stood_still_counts(desk: Desk) -> None:
@@ -395,7 +395,8 @@ async def test_a_limited_chat_is_closed_for_everyone_in_it(desk: Desk) -> None:
     neighbour = await desk.deliver().deliver(await desk.message(conversation("8", "c")), ONE_PART)
     elsewhere = await desk.deliver().deliver(await desk.message(conversation("8", "d")), ONE_PART)
 
-    assert limited == neighbour == Deferred(delay=timedelta(seconds=30))
+    assert limited == Deferred(delay=timedelta(seconds=30), failing=True)
+    assert neighbour == Deferred(delay=timedelta(seconds=30))
     assert (elsewhere, len(desk.stage.asked), desk.stage.heard) == (Delivered(), 2, ["one"])
     assert desk.meter.counted == [("sent", "limited"), ("sent", "ok")]
 
@@ -405,7 +406,9 @@ async def test_a_pause_that_cannot_be_noted_holds_no_worker(desk: Desk) -> None:
     desk.stage.acts = [SendLimited(timedelta(seconds=30))]
     desk.scripts.failing["close"] = 100
 
-    assert await desk.deliver().deliver(await desk.message(), ONE_PART) == Deferred(delay=timedelta(seconds=30))
+    result = await desk.deliver().deliver(await desk.message(), ONE_PART)
+
+    assert result == Deferred(delay=timedelta(seconds=30), failing=True)
 
 
 async def test_a_long_wait_gives_the_conversation_back(desk: Desk) -> None:
@@ -545,30 +548,38 @@ async def test_a_send_that_hangs_is_given_up(desk: Desk) -> None:
     assert await deliver.deliver(await desk.message(), ONE_PART) == Deferred(delay=AFTER_UNKNOWN, error=True)
 
 
+@pytest.mark.parametrize("limited", [False, True])
 @pytest.mark.parametrize(
-    ("waited", "delay"),
+    ("fails_for", "delay"),
     [
-        (timedelta(seconds=1), lambda age: FIRST_RETRY),
-        (timedelta(seconds=40), lambda age: age / 4),
-        (timedelta(hours=1), lambda age: LAST_RETRY),
-        (timedelta(hours=25), lambda age: LAST_RETRY),
+        (NOW, FIRST_RETRY),
+        (timedelta(seconds=4), FIRST_RETRY),
+        (timedelta(seconds=40), timedelta(seconds=10)),
+        (timedelta(hours=1), LAST_RETRY),
+        (timedelta(hours=25), LAST_RETRY),
     ],
 )
 async def test_what_was_surely_not_sent_is_tried_again_for_a_day(
-    desk: Desk, waited: timedelta, delay: Callable[[timedelta], timedelta]
+    desk: Desk, fails_for: timedelta, delay: timedelta, limited: bool
 ) -> None:
-    """After a quarter of the time it has waited, within bounds; it counts no attempt until then."""
-    desk.stage.acts = [SendFailed("no connection")]
-    await desk.inbox.put(incoming(1))
-    desk.passes(waited)
+    """After a quarter of the time for which it has failed, or as the platform asks; nothing counts until then."""
+    desk.stage.acts = [SendLimited(MINUTE) if limited else SendFailed("no connection")]
+    lease = await desk.message()
+    await desk.inbox.record(lease.claimed, ONE_PART)
+    await desk.inbox.defer(lease.claimed, NOW, failing=fails_for > NOW)
+    desk.passes(fails_for)
     lease = await desk.claim()
+    assert lease.claimed.delivery is not None
 
-    result = await desk.deliver().deliver(lease, ONE_PART)
+    result = await desk.deliver().deliver(lease, lease.claimed.delivery)
 
     assert isinstance(result, Deferred)
-    assert delay(waited) <= result.delay <= delay(lease.age())
-    assert result.error == (waited > LONG_ENOUGH)
-    assert desk.meter.counted == [("sent", "failed")]
+    if limited:
+        assert result.delay == MINUTE
+    else:
+        assert delay <= result.delay <= max(FIRST_RETRY, min(LAST_RETRY, lease.failing() / 4))
+    assert (result.failing, result.error) == (True, fails_for > LONG_ENOUGH)
+    assert desk.meter.counted == [("sent", "limited" if limited else "failed")]
 
 
 async def test_what_the_platform_never_takes_is_undeliverable(desk: Desk) -> None:

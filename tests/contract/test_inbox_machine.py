@@ -10,7 +10,7 @@ import os
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 import hypothesis.strategies as st
 import pytest
@@ -32,7 +32,7 @@ from bot.store.forgetting import RedisForgetting
 from bot.store.inbox import RedisInbox
 from bot.store.scripts import Scripts, milliseconds
 from bot.turn import IN_LINE, Exchange
-from tests.contract.inbox_model import InboxModel, OpenTurn
+from tests.contract.inbox_model import InboxModel, OpenTurn, Trouble
 from tests.contract.inbox_picture import picture_of
 from tests.contract.leaks import keys_without_ttl
 from tests.contract.samples import LEASE, START_MS, connected, conversation, erase, incoming
@@ -52,6 +52,7 @@ PLACES = sorted({where.place for where in CONVERSATIONS})
 CLAIMS: Bundle[Claimed] = Bundle("claims")
 MESSAGES: Bundle[Incoming] = Bundle("messages")
 CONVERSATION = st.sampled_from(CONVERSATIONS)
+TROUBLES = st.sampled_from(get_args(Trouble))
 AGO_MS = st.sampled_from([0, 1, 1000, LEASE_MS])
 """How long before now a /reset arrived that is carried out now."""
 
@@ -205,6 +206,7 @@ class InboxMachine(RuleBasedStateMachine):
             told_waiting=turn.told,
             has_place=turn.in_line,
             waited=timedelta(milliseconds=self.now - head.arrived_ms),
+            failing=timedelta(milliseconds=0 if turn.failing_ms is None else self.now - turn.failing_ms),
         )
         assert claimed == expected
 
@@ -214,12 +216,13 @@ class InboxMachine(RuleBasedStateMachine):
         held = self.runner.run(self.inbox.renew(claims))
         assert held == {claimed.token for claimed in claims if self.model.renew(*held_by(claimed), self.now)}
 
-    @rule(claimed=CLAIMS, delay_ms=st.sampled_from([-1, 0, 1, 1000, 2 * LEASE_MS]), error=st.booleans())
-    def defer(self, claimed: Claimed, delay_ms: int, error: bool) -> None:
+    @rule(claimed=CLAIMS, delay_ms=st.sampled_from([-1, 0, 1, 1000, 2 * LEASE_MS]), trouble=TROUBLES)
+    def defer(self, claimed: Claimed, delay_ms: int, trouble: Trouble) -> None:
         """Only the holder gives back."""
-        expected = self.model.defer(*held_by(claimed), delay_ms, self.now, error=error)
+        expected = self.model.defer(*held_by(claimed), delay_ms, self.now, trouble)
         delay = IN_LINE if delay_ms < 0 else timedelta(milliseconds=delay_ms)
-        assert self.runner.run(self.inbox.defer(claimed, delay, error=error)) == expected
+        given_back = self.inbox.defer(claimed, delay, failing=trouble == "failing", error=trouble == "error")
+        assert self.runner.run(given_back) == expected
 
     @rule(
         claimed=CLAIMS,
@@ -239,13 +242,13 @@ class InboxMachine(RuleBasedStateMachine):
         expected: bool | str = self.holds(claimed)
         late = not expected and turn is not None and turn.id == claimed.incoming.id
         if late and turn is not None and out is not None and turn.sent.get(out[0]) == "":
-            turn.sent[out[0]], turn.attempts = out[1], 0
+            turn.sent[out[0]], turn.attempts, turn.failing_ms = out[1], 0, None
         if expected:
             assert turn is not None
             if delivery is not None and turn.reply is None:
-                turn.reply, turn.attempts, turn.crashes = delivery, 0, turn.charged
+                turn.reply, turn.attempts, turn.crashes, turn.failing_ms = delivery, 0, turn.charged, None
             if out is not None and turn.sent.get(out[0]) != out[1]:
-                turn.sent[out[0]], turn.attempts = out[1], 0
+                turn.sent[out[0]], turn.attempts, turn.failing_ms = out[1], 0, None
             if sending is not None:
                 expected = turn.sent.setdefault(sending, "") or True
         assert self.runner.run(self.inbox.record(claimed, delivery, sent=out, sending=sending)) == expected

@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from bot import deliver as deliver_module
 from bot import worker as worker_module
 from bot.company import WORD_AFTER
+from bot.deliver import LONG_ENOUGH
 from bot.errors import SendFailed, SendLimited, SendRefused, SendUnknown, StoreUnavailable
 from bot.message import Command, Conversation, Incoming, MessageId, Part, SentId
 from bot.ports import Claimed, Delivery
@@ -25,10 +26,10 @@ from bot.store.inbox import RedisInbox
 from bot.store.outbound import RedisOutbound
 from bot.store.scripts import milliseconds
 from bot.suspects import MAX_CRASHES, SUSPECT_AFTER
-from bot.turn import Turn
+from bot.turn import IN_LINE, Turn
 from bot.worker import PATIENCE, PLATFORM_OFF, SENDS_END
 from tests.contract.samples import LEASE, START_MS, claimed_by, conversation, inbox_on, incoming
-from tests.contract.stage import DEADLINE_S, TEXTS, Cast, FlakyScripts, Stage, answered, comes_true
+from tests.contract.stage import DEADLINE_S, TEXTS, Cast, FlakyScripts, PassingTime, Stage, answered, comes_true
 
 ANN, BOB, CARL = conversation("ann"), conversation("bob"), conversation("carl")
 FAILURE = TEXTS("failure", "en")
@@ -152,6 +153,65 @@ async def test_when_the_documents_store_stays_away_the_person_is_told(desk: Cast
     assert len([moment for moment in asked if moment > PATIENCE.total_seconds()]) == 3
     assert len([moment for moment in asked if moment <= PATIENCE.total_seconds()]) > 3
     assert await letters(desk.redis) == [b"3 exceptions, 0 crashes"]
+
+
+async def test_how_long_a_message_waited_makes_no_short_absence_a_failure(desk: Cast, stage: Stage) -> None:
+    """In a backlog it is older than the patience with a store from the start; blips come and go, one while in line."""
+    await desk.inbox.put(incoming(1, ANN))
+    assert desk.scripts.now_ms is not None
+    desk.scripts.now_ms += 2 * milliseconds(PATIENCE)
+    away = StoreUnavailable("search")
+    acts: list[StoreUnavailable | timedelta] = [away, away, away, away, PATIENCE, away, away, away, away]
+
+    async def now_and_then(turn: Turn) -> Turn:
+        match acts.pop(0) if acts else None:
+            case StoreUnavailable() as error:
+                raise error
+            case timedelta() as in_line:
+                desk.scripts.now_ms = (desk.scripts.now_ms or 0) + milliseconds(in_line)
+                return replace(turn, wait=IN_LINE)
+        return answered(turn)
+
+    desk.answer = now_and_then
+
+    await desk.until(lambda: stage.heard[-1:] in (["Fine."], [FAILURE]))
+
+    assert (stage.heard[-1], await letters(desk.redis)) == ("Fine.", [])
+
+
+async def test_how_long_a_message_waited_makes_no_failed_send_an_attempt(desk: Cast, stage: Stage) -> None:
+    """It lay there for more than a day, and then the connection fails for half a minute."""
+    await desk.inbox.put(incoming(1, ANN))
+    assert desk.scripts.now_ms is not None
+    desk.scripts.now_ms += 2 * milliseconds(LONG_ENOUGH)
+    stage.acts = [SendFailed("no connection")] * 8
+
+    await desk.until(lambda: len(stage.asked) == 9)
+
+    assert (stage.heard, await letters(desk.redis)) == (["Fine."], [])
+
+
+@pytest.mark.parametrize("error", [SendLimited(timedelta(hours=1)), SendFailed("no")])
+async def test_a_chat_that_never_takes_anything_ends_after_a_day(desk: Cast, stage: Stage, error: Exception) -> None:
+    """As where Slack's workspace has used up its messages: what waits behind it in the mailbox comes up."""
+    desk.doorbell = Impatient(desk.redis, desk.scripts)
+    stage.acts = [error] * 99
+    await desk.inbox.put(incoming(1, ANN))
+
+    async with desk.working():
+        await desk.at_rest()
+
+    assert await letters(desk.redis) == [b"could not be sent"]
+    assert seconds_since_start(desk) > LONG_ENOUGH.total_seconds()
+    assert 24 < len(stage.asked) < 32
+
+
+class Impatient(PassingTime):
+    """An hour passes at once."""
+
+    async def wait(self, longest: timedelta) -> None:
+        """Until somebody is due."""
+        await super().wait(timedelta(hours=1))
 
 
 # --- what cannot be answered ------------------------------------------------------------------------------------------

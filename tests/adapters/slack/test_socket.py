@@ -67,6 +67,27 @@ async def test_a_gate_that_breaks_in_an_unknown_way_is_not_acknowledged_either(
     assert "swordfish" not in caplog.text
 
 
+async def test_a_socket_that_breaks_down_is_replaced(
+    server: SlackServer,
+    gate: MemoryGate,
+    connected: Connected,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What nobody foresaw costs the connection, not receiving; the event comes again over the next one."""
+    async with connected as receiver:
+        monkeypatch.setattr("adapters.slack.socket._envelope", _broken)
+        server.say("D1", "U1", "hello")
+        await server.wait_until(lambda: "broke down" in caplog.text, "the end of the socket")
+        monkeypatch.undo()
+        await server.wait_until(lambda: gate.texts == ["hello"], "the message")
+        assert receiver.not_ready() is None
+
+
+def _broken(text: str) -> dict[str, object]:
+    raise ZeroDivisionError
+
+
 async def test_a_slow_store_is_not_acknowledged(server: SlackServer, gate: MemoryGate, connected: Connected) -> None:
     """A put that takes longer than Slack waits is given up; the redelivery stores the message."""
     server.sockets.ack_timeout_s = 4.0

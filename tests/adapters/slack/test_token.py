@@ -79,3 +79,28 @@ async def test_trouble_that_says_nothing_of_the_token_is_no_alarm(
         assert receiver.not_ready() is None
 
     assert meter.reconnects == []
+
+
+@pytest.mark.parametrize("body", [b'{"ok":true}', b"7", b"[" * 100_000])
+async def test_odd_answers_to_who_we_are_end_nothing(
+    server: SlackServer,
+    client: AsyncWebClient,
+    gate: MemoryGate,
+    meter: CountingMeter,
+    monkeypatch: pytest.MonkeyPatch,
+    body: bytes,
+) -> None:
+    """Asked at the start, for a socket, and while we run: it is asked again, and we know who we are."""
+    monkeypatch.setattr(intake, "_FIRST_WAIT_S", 0.01)
+    for method in ("auth.test", "apps.connections.open"):
+        server.fail(method, Fault(body=body))
+    receiver = SlackSocketReceiver(client, app_token=server.app_token, gate=gate, meter=meter, check=OFTEN)
+    async with running(receiver):
+        await server.wait_until(lambda: receiver.not_ready() is None, "ready")
+        asked = len(server.calls("auth.test"))
+        server.fail("auth.test", Fault(body=body))
+        await server.wait_until(lambda: len(server.calls("auth.test")) > asked + 1, "another look")
+        server.say("D1", "U1", "hello")
+        await server.wait_until(lambda: gate.texts, "a message")
+
+    assert gate.stored[0].conversation.workspace == "T0TEAM"
