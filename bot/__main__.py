@@ -22,6 +22,7 @@ from bot.redact import Redactor
 
 INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""
+_CONFIGURATION = "The configuration needs your attention"
 
 
 def main() -> None:
@@ -75,17 +76,28 @@ async def _signalled(work: Work, stoppable: bool) -> None:
 
 
 def _failed(error: Exception) -> int:
-    """Say what happened: our own errors in a line each, anything else with its traceback in the log."""
-    redact = Redactor(os.environ[name] for name in VARIABLES if name in os.environ and name != "REDIS_URL")
-    causes = list(_causes(error))
+    """Say what happened: our own errors in a line each, anything else with its traceback in the log.
+
+    Where log lines are JSON, so is this: whoever reads them by machine reads it, too.
+    """
+    from bot.logs import configure, writes_json
+
+    secrets = [os.environ[name] for name in VARIABLES if name in os.environ and name != "REDIS_URL"]
+    causes, log = list(_causes(error)), logging.getLogger("bot")
+    if any(isinstance(cause, ConfigError) and cause.form == "json" for cause in causes):
+        configure(form="json", level="info", secrets=secrets)
+    redact, as_json = Redactor(secrets), writes_json()
     for cause in causes:
-        if isinstance(cause, ConfigError):
+        if not isinstance(cause, BotError):
+            log.critical("stopped by an error of our own", exc_info=cause)
+        elif as_json:
+            fields = {"problems": cause.problems} if isinstance(cause, ConfigError) else {}
+            log.critical(_CONFIGURATION if fields else str(cause), extra=fields)
+        elif isinstance(cause, ConfigError):
             lines = "\n".join(f"  {problem}" for problem in cause.problems)
-            sys.stderr.write(redact(f"The configuration needs your attention:\n{lines}\n"))
-        elif isinstance(cause, BotError):
-            sys.stderr.write(redact(f"frontdesk: {cause}\n"))
+            sys.stderr.write(redact(f"{_CONFIGURATION}:\n{lines}\n"))
         else:
-            logging.getLogger("bot").critical("stopped by an error of our own", exc_info=cause)
+            sys.stderr.write(redact(f"frontdesk: {cause}\n"))
     return 2 if causes and all(isinstance(cause, ConfigError) for cause in causes) else 1
 
 

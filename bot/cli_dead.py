@@ -23,7 +23,7 @@ def list_dead(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per letter, the message included.")] = False,
     config: ConfigPath = None,
 ) -> None:
-    """Show them, the latest first: id, when, where, why."""
+    """Show them, the latest first: id, when, where, the turn in the log, why."""
     letters = _dead(context, config)
     for letter in letters:
         typer.echo(letter.to_json() if as_json else letter.line())

@@ -96,12 +96,27 @@ ConfigPath = Annotated[
 def quietly(context: typer.Context, config: Path | None) -> tuple[Entry, Config]:
     """The entry and the configuration of a command whose own output should be what is seen.
 
+    Standard error begins with which Redis is asked: without the service's environment it is another one.
+
     Raises:
         ConfigError: what is wrong with the configuration.
     """
     entry, settings = entry_of(context), loaded(config)
     log_quietly(settings)
+    typer.echo(f"Redis: {_redis_of(settings)}", err=True)
     return entry, settings
+
+
+def _redis_of(config: Config) -> str:
+    # Imported when the configuration is known to be good, as all of Redis.
+    from bot.store.addresses import redacted
+
+    folder = config.redis.data_dir.absolute()
+    is_new = not os.path.exists(folder / "appendonlydir")  # noqa: PTH110 - Path.exists raises where we may not look
+    embedded = f"embedded, {folder}{' (new)' if is_new else ''}"
+    place = redacted(config.redis_url.get_secret_value()) if config.redis_url is not None else embedded
+    documents = config.knowledge.redis_url
+    return f"{place}; documents: {redacted(documents.get_secret_value())}" if documents is not None else place
 
 
 def entry_of(context: typer.Context) -> Entry:
@@ -125,7 +140,8 @@ def loaded(path: Path | None, *, role: Role = "all") -> Config:
     config = load(path, os.environ)
     if role != "all" and config.redis_url is None:
         allowed = "REDIS_URL or redis.url: an embedded Redis belongs to one process, which does both"
-        raise ConfigError([f"--role {role}: found no Redis to share, allowed {allowed}"])
+        problem = f"--role {role}: found no Redis to share, allowed {allowed}"
+        raise ConfigError([problem], form=config.logging.format)
     return config
 
 

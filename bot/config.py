@@ -55,7 +55,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     problems += [problem for problem in check_rules(config, secrets, failed) if problem.partition(":")[0] not in named]
     if problems:
         redact = Redactor(known.values())
-        raise ConfigError([redact(problem) for problem in problems])
+        raise ConfigError([redact(problem) for problem in problems], form=config.logging.format)
     return _finished(config, secrets, overrides)
 
 

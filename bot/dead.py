@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from bot.message import Incoming
+from bot.message import Incoming, MessageId, turn_id
 
 DeadAct = Literal["retry", "drop"]
 
@@ -30,9 +30,15 @@ class DeadLetter:
     conversation: str
     incoming: Incoming | None
 
+    @property
+    def turn(self) -> str:
+        """What the log calls its turn."""
+        return turn_id(MessageId(self.id))
+
     def line(self) -> str:
-        """Id, when, where and why, without a word of the message."""
-        return f"{self.id}  {self.buried_at:%Y-%m-%d %H:%M:%S} UTC  {self.conversation}  {self.reason}"
+        """Id, when, where, the turn in the log, and why, without a word of the message."""
+        when = f"{self.buried_at:%Y-%m-%d %H:%M:%S} UTC"
+        return f"{self.id}  {when}  {self.conversation}  turn={self.turn}  {self.reason}"
 
     def words(self) -> str:
         """What the person wrote, or why that cannot be shown."""
@@ -47,6 +53,7 @@ class DeadLetter:
             "buried_at": self.buried_at.isoformat(),
             "reason": self.reason,
             "conversation": self.conversation,
+            "turn": self.turn,
             "text": self.words(),
         }
         return json.dumps(record, ensure_ascii=False)

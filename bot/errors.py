@@ -33,11 +33,15 @@ class BotError(Exception):
 
 
 class ConfigError(BotError):
-    """The configuration is wrong. Raised by `bot.config`, caught in `main`; lists every problem at once."""
+    """The configuration is wrong. Raised by `bot.config`, caught in `main`; lists every problem at once.
 
-    def __init__(self, problems: list[str]) -> None:
+    `form`: of log lines, as far as the configuration could be read.
+    """
+
+    def __init__(self, problems: list[str], *, form: Literal["console", "json"] = "console") -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+        self.form = form
 
 
 class StartError(BotError):

@@ -63,7 +63,7 @@ def configure(
         stream: where to; standard error if not given, as standard output belongs to the commands' results.
     """
     stream = stream or sys.stderr
-    handler = _Handler(stream)
+    handler = _Handler(stream, form)
     handler.addFilter(Outages())
     handler.setFormatter(_formatter(form, Redactor(secrets), colours=stream.isatty()))
     root = logging.getLogger()
@@ -77,6 +77,11 @@ def configure(
     logging.captureWarnings(capture=True)
     _route_structlog()
     _route_uncaught()
+
+
+def writes_json() -> bool:
+    """Whether the lines of this process are objects: so is then whatever else it says of itself."""
+    return any(isinstance(handler, _Handler) and handler.form == "json" for handler in logging.getLogger().handlers)
 
 
 def _shared() -> list[Processor]:
@@ -162,6 +167,10 @@ class Outages(logging.Filter):
 
 class _Handler(logging.StreamHandler[TextIO]):
     """Writes lines; one that cannot be made is named, not dumped: the standard handler would print its arguments."""
+
+    def __init__(self, stream: TextIO, form: str) -> None:
+        super().__init__(stream)
+        self.form = form
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the standard library's name
         """Say that a line is missing, and whose."""

@@ -19,7 +19,7 @@ async def test_chat_answers_a_pipe_in_two_languages_and_ends(world: World) -> No
     """With no bot running, it starts what it needs, reads the documents, answers both lines, and ends with 0."""
     ended = await frontdesk(world.folder, {}, "chat", typed=TWO_LINES)
 
-    assert (ended.code, ended.errors) == (0, "")
+    assert (ended.code, ended.errors) == (0, f"Redis: embedded, {world.folder / 'data'} (new)\n")
     assert "Transfers" in ended.output
     assert "No language model is set up" in ended.output
     assert "挂失" in ended.output
@@ -34,7 +34,7 @@ async def test_chat_beside_a_running_bot_and_each_answers_its_own(world: World) 
         ended = await chatting
         answers.append(await page.ask("/help"))
 
-    assert (ended.code, ended.errors) == (0, "")
+    assert (ended.code, ended.errors) == (0, f"Redis: embedded, {world.folder / 'data'}\n")
     assert "Transfers" in ended.output
     assert "挂失" in ended.output
     assert "Opening an account" in answers[0]

@@ -27,6 +27,7 @@ from bot.errors import BotError, ConfigError, StartError, StoreUnavailable
 from bot.evaluate import Judged, Pair, Searched
 from bot.knowledge.progress import Progress, Summary
 from bot.logs import QUIET
+from bot.message import MessageId, turn_id
 from bot.ports import Found
 from bot.turn import Passage
 from bot.welcome import start_text
@@ -323,7 +324,22 @@ def test_ingest_fails_if_nothing_could_be_read() -> None:
 def test_commands_other_than_serve_log_warnings_only(capsys: pytest.CaptureFixture[str]) -> None:
     """What was asked for is not buried under the notes of the start."""
     assert command("search", "card") == 0
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err == f"Redis: embedded, {Path('data').absolute()} (new)\n"
+
+
+def test_a_command_says_which_redis_it_asks(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Run without the service's environment it asks another one, where nothing is found; passwords are not shown."""
+    Path("data/appendonlydir").mkdir(parents=True)
+    assert command("dead", "list") == 0
+    embedded = capsys.readouterr().err
+    monkeypatch.setenv("REDIS_URL", "redis://app:hunter2@db.example:6379/0")
+    monkeypatch.setenv("FRONTDESK_KNOWLEDGE__REDIS_URL", "redis://:hunter2@kb.example")
+    assert command("search", "card") == 0
+
+    assert embedded == f"Redis: embedded, {Path('data').absolute()}\n"
+    assert capsys.readouterr().err == ("Redis: redis://app:***@db.example:6379/0; documents: redis://:***@kb.example\n")
 
 
 def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
@@ -398,6 +414,34 @@ def test_our_own_errors_are_a_line_without_a_traceback(
     assert isinstance(inner, BotError)
     assert str(inner) in shown
     assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize("where", ["file", "environment"])
+def test_where_the_log_is_json_a_failure_at_start_is_a_line_of_it(
+    where: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever collects the lines of the log misses none that says why the bot does not start."""
+    if where == "file":
+        Path("config.yaml").write_text("logging: {format: json}")
+    else:
+        monkeypatch.setenv("FRONTDESK_LOGGING__FORMAT", "json")
+    monkeypatch.setenv("FRONTDESK_WEB_TOKEN", "correct-horse")
+
+    codes = [command("serve", "--role", "worker")]
+    codes.append(command("serve", application=FakeApplication(error=StartError("correct-horse: port taken"))))
+    monkeypatch.setenv("FRONTDESK_SERVER__PORT", "x")
+    codes.append(command("serve"))
+
+    records = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    failed = [record for record in records if record["level"] == "critical"]
+    assert codes == [2, 1, 2]
+    assert [record["event"] for record in failed] == [
+        "The configuration needs your attention",
+        "[hidden]: port taken",
+        "The configuration needs your attention",
+    ]
+    assert failed[0]["problems"][0].startswith("--role worker: found no Redis")
+    assert failed[2]["problems"][0].startswith("FRONTDESK_SERVER__PORT (server.port): found")
 
 
 def test_an_error_nobody_foresaw_is_logged_without_secrets(
@@ -483,7 +527,8 @@ def test_ctrl_c_interrupts_a_command_without_a_traceback() -> None:
     search.send_signal(signal.SIGINT)
     out, err = search.communicate(timeout=30)
 
-    assert (search.returncode, out, err) == (130, "", "")
+    assert (search.returncode, out) == (130, "")
+    assert [line.partition(":")[0] for line in err.splitlines()] == ["Redis"]
 
 
 def test_configuration_errors_come_before_anything_heavy_or_any_network() -> None:
@@ -556,9 +601,10 @@ def test_dead_letters_are_listed_without_words(capsys: pytest.CaptureFixture[str
     assert command("dead", "list", "--json") == 0
     record = json.loads(capsys.readouterr().out)
 
-    assert listed == "telegram:1:5  2026-11-26 09:30:00 UTC  telegram:1:100::7  3 exceptions, 0 crashes\n"
+    turn = turn_id(MessageId(LETTER.id))
+    assert listed == f"telegram:1:5  2026-11-26 09:30:00 UTC  telegram:1:100::7  turn={turn}  3 exceptions, 0 crashes\n"
     assert shown == f"{listed}\nWhat is [red]this?\n"
-    assert (record["id"], record["text"]) == (LETTER.id, "What is [red]this?")
+    assert (record["id"], record["turn"], record["text"]) == (LETTER.id, turn, "What is [red]this?")
 
 
 @pytest.mark.parametrize("act", ["retry", "drop"])
