@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal, TypeVar
 
-from bot.errors import SendFailed, SendLimited, SendRefused, SendUnknown, StoreUnavailable
+from bot.errors import SendFailed, SendLimited, SendRefused, SendUnknown, StoreBroken, StoreUnavailable
 from bot.lease import Lease, renew
 from bot.message import Incoming, Platform, SentId
 from bot.ports import Delivery, Inbox, Messenger, Meter, OutboundBudget
@@ -268,10 +268,16 @@ class Deliver:
 
 
 async def insist(act: Callable[[], Awaitable[T]]) -> T:
-    """Do an act on the store until it is done; only for acts that are fenced and may run twice."""
+    """Do an act on the store until it is done; only for acts that are fenced and may run twice.
+
+    Raises:
+        StoreBroken: it would not be done however often.
+    """
     while True:
         try:
             return await act()
+        except StoreBroken:
+            raise
         except StoreUnavailable as error:
             log.warning("what has happened could not be written down, trying again: %s", error)
             await asyncio.sleep(STORE_AGAIN.total_seconds())

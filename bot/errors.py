@@ -4,6 +4,7 @@
     ├── ConfigError           the operator must change something before we can start; exit code 2
     ├── StartError            a part cannot start here (port taken, module missing, disk full); exit code 1
     ├── StoreUnavailable      Redis did not do what was asked: nothing is acknowledged, the act is tried again
+    │   └── StoreBroken       nor ever will, for what it holds cannot be used: an exception of the turn
     ├── MalformedEvent        a platform sent what is no message: logged, counted, passed over
     ├── ModelUnavailable      no answer to be had from the model now
     │   └── ModelBusy         enough calls wait for it already: the turn waits in line
@@ -50,6 +51,13 @@ class StartError(BotError):
 
 class StoreUnavailable(BotError):
     """Redis failed or timed out. Raised by `bot.store`; receivers do not acknowledge, workers try again."""
+
+
+class StoreBroken(StoreUnavailable):
+    """Redis answers, and what it holds cannot be used: a key of another kind, a value that ends a script.
+
+    Raised by `bot.store`; the same act would end the same way, so whoever repeats an act until it is done gives it up.
+    """
 
 
 class MalformedEvent(BotError):

@@ -20,7 +20,7 @@ import structlog
 from bot.company import Company
 from bot.deliver import Deferred, Deliver, Delivered, backoff, insist, longer
 from bot.doorbell import Doorbell
-from bot.errors import StoreUnavailable
+from bot.errors import StoreBroken, StoreUnavailable
 from bot.lease import Lease, renew, try_renew
 from bot.line import Line
 from bot.message import Conversation, Language, MessageId, Platform, SentId, turn_id
@@ -239,7 +239,8 @@ class Worker:
         except StoreUnavailable as error:
             # What is away may be the documents' Redis alone. After a while the person hears an honest word.
             log.warning("a turn was cut short: %s", error)
-            await self._give_back(lease, backoff(lease), failing=True, error=lease.failing() > PATIENCE)
+            counts = isinstance(error, StoreBroken) or lease.failing() > PATIENCE
+            await self._give_back(lease, backoff(lease), failing=True, error=counts)
         except Exception:
             # One message must not stop the others. It is tried again, and buried after `max_attempts`.
             log.exception("a turn failed")
@@ -348,10 +349,8 @@ class Worker:
             raise RuntimeError("the pipeline ended without a reply: its last step must give one")
         messenger = self._messengers[turn.incoming.conversation.platform]
         markdown = turn.reply.markdown
-        if len(markdown) > LONG_MARKDOWN_CHARS:
-            parts = await asyncio.to_thread(messenger.format, markdown)
-        else:
-            parts = messenger.format(markdown)
+        is_long = len(markdown) > LONG_MARKDOWN_CHARS
+        parts = await asyncio.to_thread(messenger.format, markdown) if is_long else messenger.format(markdown)
         return Delivery(
             parts=parts, private=turn.reply.private, outcome=turn.outcome, remember=turn.remember, dead=dead
         )
@@ -379,7 +378,11 @@ class Worker:
     async def _close(self, claimed: Claimed, delivery: Delivery | None, last: SentId | None) -> str:
         if delivery is not None and delivery.dead:
             return await self._inbox.bury(claimed, delivery.dead)
-        end = await self._inbox.settle(claimed, delivery.remember if delivery is not None else None, last)
+        try:
+            end = await self._inbox.settle(claimed, delivery.remember if delivery is not None else None, last)
+        except StoreBroken as error:
+            log.error("what was answered is not remembered, which must not have it said again: %s", error)
+            end = await self._inbox.settle(claimed, None, last)
         if end == "lost" and delivery is not None and last is not None:
             # We were held up for longer than the lease: whoever has the turn now need not send the last part again.
             await self._inbox.record(claimed, sent=(len(delivery.parts) - 1, last))

@@ -6,12 +6,13 @@ cut off and repeat. Neither does any I/O here: connections open at first use, an
 server will do. Both are the same for one server, a primary behind Sentinels and a cluster (`bot.store.addresses`).
 
 Errors of the library end here as well: every act on Redis stands in `with translated("<act>"):`, and only
-`StoreUnavailable` passes the port.
+`StoreUnavailable` passes the port; a `StoreBroken` if trying again is in vain.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,12 +25,12 @@ from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import MasterNotFoundError, SentinelConnectionPool, SentinelManagedConnection
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
-from redis.exceptions import AuthenticationError, ReadOnlyError, RedisClusterException, RedisError
+from redis.exceptions import AuthenticationError, ReadOnlyError, RedisClusterException, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
 
-from bot.errors import ConfigError, StoreUnavailable
+from bot.errors import ConfigError, StoreBroken, StoreUnavailable
 from bot.store.addresses import EXPECTED, Address, read, redacted
 from bot.store.cluster import Client, Cluster
 
@@ -43,7 +44,7 @@ CONNECT_TIMEOUT = timedelta(seconds=2)
 POOL_TIMEOUT = timedelta(seconds=5)
 """How long a command waits for a free connection before it counts as failed."""
 MAX_CONNECTIONS = 128
-"""While a replica hangs that is waited for, each of 64 turns may hold one for two seconds: as many are left for others."""
+"""While a replica hangs that is waited for, each of 64 turns may hold one for two seconds: as many are left over."""
 MAX_CONNECTIONS_PER_NODE = 500
 """In a cluster nobody queues for a connection to a server, one too many fails. More than all turns, renewals and
 arriving messages of a process need at once."""
@@ -250,6 +251,11 @@ failures: Counter[str] = Counter(dict.fromkeys(COMMON, 0))
 """How often Redis failed in this process, by the class of the error; for the metrics."""
 
 
+_BROKEN = re.compile(r"WRONGTYPE|user_script:\d+|(hash )?value is not an integer|value is not a valid float")
+"""How the server's words begin where a command or a script met what it cannot use; the second is an error of Lua. What
+passes by itself or by the operator's hand (full, read-only, loading, killed, a slot on its way) begins otherwise."""
+
+
 class _Translation:
     """A class and not a generator: it stands around every command, and costs a few plain calls.
 
@@ -275,11 +281,13 @@ class _Translation:
             raise asyncio.CancelledError
         if isinstance(error, (RedisError, RedisClusterException, OSError)):
             failures[type(error).__name__] += 1
+            if isinstance(error, ResponseError) and (found := _BROKEN.match(str(error))):
+                raise StoreBroken(f"{self._act}: what Redis holds cannot be used ({found[0]})") from error
             raise StoreUnavailable(f"{self._act}: {reason(error)}") from error
 
 
 def translated(act: str) -> _Translation:
-    """A block in which a failure of Redis becomes `StoreUnavailable`.
+    """A block in which a failure of Redis becomes `StoreUnavailable`, or `StoreBroken`.
 
     `with translated("inbox.put"): await script(...)`. Takes the library's errors, `OSError` and `TimeoutError` (also
     that of an `asyncio.timeout` inside the block); cancellation passes through. A plain `with`, also around awaits.

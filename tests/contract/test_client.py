@@ -13,7 +13,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
-from bot.errors import ConfigError, StoreUnavailable
+from bot.errors import ConfigError, StoreBroken, StoreUnavailable
 from bot.store.addresses import redacted
 from bot.store.client import connect, connect_blocking, translated
 from tests.servers.redis import redis_server
@@ -120,6 +120,30 @@ async def test_what_is_translated(error: Exception) -> None:
     """Timeouts, sockets and refusals are all one error to the caller."""
     with pytest.raises(StoreUnavailable, match=r"^act: "), translated("act"):
         raise error
+
+
+async def test_a_value_that_cannot_be_used_is_told_from_a_server_that_is_away(redis: Redis) -> None:
+    """By commands and inside scripts; without the words of the server."""
+    await redis.set("text", "secret")
+    acts = [
+        redis.lpush("text", "x"),
+        redis.incr("text"),
+        redis.eval("return redis.call('LPUSH', KEYS[1], 'x')", 1, "text"),
+        redis.eval("return 1 + redis.call('GET', KEYS[1]):len().secret", 1, "text"),
+    ]
+    told = []
+    for act in acts:
+        with pytest.raises(StoreBroken) as caught, translated("act"):
+            await act
+        told.append(str(caught.value))
+
+    words = "act: what Redis holds cannot be used"
+    assert told == [
+        f"{words} (WRONGTYPE)",
+        f"{words} (value is not an integer)",
+        f"{words} (WRONGTYPE)",
+        f"{words} (user_script:1)",
+    ]
 
 
 async def test_a_deadline_inside_the_block_is_translated(redis: Redis) -> None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from bot.errors import BotError, SendFailed, SendLimited, StoreUnavailable
 from bot.http.metrics import PrometheusMeter
 from bot.store import keys, listening
-from bot.store.client import connect, connect_blocking, failures
+from bot.store.client import connect, connect_blocking, failures, translated
 from bot.store.doorbell import RedisDoorbell
 from bot.store.scripts import Durability, Scripts
 from tests.contract.samples import claimed_by, inbox_on, incoming
@@ -81,6 +83,57 @@ async def test_a_server_that_only_reads_is_not_ready(server: str, setting: str, 
     with pytest.raises(StoreUnavailable, match=kind):
         await inbox.check()
     await client.aclose()
+
+
+async def _full(client: Redis) -> None:
+    await client.config_set("maxmemory", 1)
+
+
+async def _without_replicas(client: Redis) -> None:
+    await client.config_set("min-replicas-to-write", 1)
+
+
+async def _a_replica(client: Redis) -> None:
+    await client.replicaof("127.0.0.1", "1")
+
+
+async def _closed_to_us(client: Redis) -> None:
+    await client.acl_setuser("default", enabled=True, commands=["-set"])
+
+
+@pytest.mark.parametrize("state", [_full, _without_replicas, _a_replica, _closed_to_us])
+async def test_what_passes_is_tried_again(server: str, state: Callable[[Redis], Awaitable[None]]) -> None:
+    """Whatever it answers while it takes no writes, by itself or by the operator's hand, is no value it cannot use."""
+    client = Redis.from_url(server, protocol=3)
+    await state(client)
+    with pytest.raises(StoreUnavailable) as caught:
+        await inbox_on(client, Scripts(client)).check()
+    await client.aclose()
+
+    assert type(caught.value) is StoreUnavailable
+    assert isinstance(caught.value.__cause__, ResponseError)
+
+
+async def test_a_script_that_the_operator_ends_is_tried_again(server: str) -> None:
+    """SCRIPT KILL, since it held up all others."""
+    client, operator = (Redis.from_url(server, protocol=3) for _ in range(2))
+    await operator.config_set("busy-reply-threshold", 10)
+
+    async def end() -> None:
+        while True:
+            with suppress(ResponseError):  # nothing runs yet
+                await operator.script_kill()
+                return
+
+    ending = asyncio.create_task(end())
+    with pytest.raises(StoreUnavailable) as caught, translated("act"):
+        await client.eval("while true do end", 0)
+    await ending
+    await client.aclose()
+    await operator.aclose()
+
+    assert type(caught.value) is StoreUnavailable
+    assert "killed" in str(caught.value.__cause__)
 
 
 @pytest.mark.parametrize("durability", ["memory", "fsync"])
