@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 
 from bot.documents import Documents
 from bot.errors import StoreUnavailable
@@ -12,6 +13,10 @@ from bot.message import Platform
 from bot.ports import Receiver
 from bot.store.dead import DeadLetters
 from bot.store.inbox import RedisInbox
+from bot.store.outage import meaning
+
+STORED_WITHIN = timedelta(seconds=2.5)
+"""So long Redis may take to store a mark: a page that gave up waiting (`bot.http.app`) could not say for what."""
 
 
 async def intake(stop: asyncio.Event, inbox: RedisInbox) -> list[str]:
@@ -23,11 +28,19 @@ async def intake(stop: asyncio.Event, inbox: RedisInbox) -> list[str]:
     if stop.is_set():
         return ["stopping"]
     try:
-        await inbox.check()
+        async with asyncio.timeout(STORED_WITHIN.total_seconds()):
+            await inbox.check()
     except StoreUnavailable as error:
-        # The kind alone: what it says of addresses is for the log.
-        return [f"redis: nothing can be stored ({type(error.__cause__ or error).__name__})"]
+        return [_unstored(error.__cause__ or error)]
+    except TimeoutError as error:
+        return [_unstored(error)]
     return []
+
+
+def _unstored(error: BaseException) -> str:
+    """The kind and what it means: what the error says of addresses is for the log."""
+    words = meaning(error)
+    return f"redis: nothing can be stored ({type(error).__name__})" + (f": {words}" if words else "")
 
 
 async def readiness(

@@ -42,8 +42,8 @@ QUIET: dict[str, int] = {
     "telegram.request": logging.CRITICAL,
 }
 """Other people's loggers, and the lowest level that they may log at."""
-OUTAGE_LINES = 3
-OUTAGE_PERIOD_S = 10.0
+OUTAGE_LINES = 1
+OUTAGE_PERIOD_S = 60.0
 """Of each kind of line about Redis or a platform being away, so many are written in so long."""
 
 

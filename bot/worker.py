@@ -197,7 +197,6 @@ class Worker:
         await try_renew(self._inbox, list(self._leases.values()))
         # Until then the leases of all processes hold: they are renewed each third of their life.
         if time.monotonic() - away_since > self._lease.total_seconds() / 2:
-            log.info("Redis is back; turns in flight go on")
             await pause(OTHERS_FIRST, stop)
 
     def _begin(self, lease: Lease) -> None:

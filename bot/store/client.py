@@ -33,6 +33,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 from bot.errors import ConfigError, StoreBroken, StoreUnavailable
 from bot.store.addresses import EXPECTED, Address, read, redacted
 from bot.store.cluster import Client, Cluster
+from bot.store.outage import outage
 
 RETRIES = 2
 """Three attempts in all: enough for a dropped connection or a restart of a moment. The library's own ten would hold
@@ -281,9 +282,12 @@ class _Translation:
             raise asyncio.CancelledError
         if isinstance(error, (RedisError, RedisClusterException, OSError)):
             failures[type(error).__name__] += 1
+            outage.failed(self._act, error, reason(error))
             if isinstance(error, ResponseError) and (found := _BROKEN.match(str(error))):
                 raise StoreBroken(f"{self._act}: what Redis holds cannot be used ({found[0]})") from error
             raise StoreUnavailable(f"{self._act}: {reason(error)}") from error
+        if error is None:
+            outage.succeeded(self._act)
 
 
 def translated(act: str) -> _Translation:

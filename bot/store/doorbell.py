@@ -57,7 +57,7 @@ class RedisDoorbell:
 
     async def _listen(self) -> None:
         # Each act in a block of its own: `translated` notices at its end if a cancellation got lost in it.
-        with translated("doorbell"):
+        with translated("doorbell.open"):
             listening = await subscriber(self._redis)
         async with listening as pubsub:
             with translated("doorbell"):

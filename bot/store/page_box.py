@@ -131,7 +131,7 @@ class RedisPageBox:
     async def _listen(self) -> None:
         try:
             # Each act in a block of its own: `translated` notices at its end if a cancellation got lost in it.
-            with translated("page_box.listen"):
+            with translated("page_box.open"):
                 listening = await subscriber(self._listener)
             async with listening as pubsub:
                 with translated("page_box.listen"):

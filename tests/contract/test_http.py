@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from bot import health
 from bot.errors import StartError, StoreUnavailable
 from bot.health import intake, readiness
 from bot.http.app import build
@@ -142,13 +143,18 @@ class Unreached:
         return None
 
 
-@pytest.mark.parametrize("state", ["running", "stopping", "store away"])
-async def test_routing_asks_whether_messages_can_be_stored(redis: Redis, state: str) -> None:
+@pytest.mark.parametrize("state", ["running", "stopping", "store away", "store hangs"])
+async def test_routing_asks_whether_messages_can_be_stored(
+    redis: Redis, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What a platform says is an alarm and no reason to route elsewhere: it would never be reached again."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
+        if state == "store hangs":
+            unused.listen()
+            monkeypatch.setattr(health, "STORED_WITHIN", timedelta(milliseconds=50))
         away = connect(f"redis://127.0.0.1:{unused.getsockname()[1]}", retries=0)
-        store: Client = away if state == "store away" else redis
+        store: Client = away if state.startswith("store") else redis
         inbox, told = inbox_on(store, Scripts(store)), asyncio.Event()
         if state == "stopping":
             told.set()
@@ -169,7 +175,8 @@ async def test_routing_asks_whether_messages_can_be_stored(redis: Redis, state: 
     reasons = {
         "running": [],
         "stopping": ["stopping"],
-        "store away": ["redis: nothing can be stored (ConnectionError)"],
+        "store away": ["redis: nothing can be stored (ConnectionError): it cannot be reached"],
+        "store hangs": ["redis: nothing can be stored (TimeoutError): it does not answer"],
     }[state]
     alarm = [] if state == "stopping" else ["telegram: Connection refused"]
     assert (ready.status_code, ready.json()) == (503, {"ready": False, "reasons": [*alarm, *reasons]})

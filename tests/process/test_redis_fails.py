@@ -250,9 +250,9 @@ async def is_refused(bot: Bot, platform: str, before: float) -> bool:
 
 
 async def is_unready(bot: Bot) -> bool:
-    """Because of Redis, or because that cannot be found out."""
+    """Because of Redis, with the kind of error and what it means."""
     status, said = await page(f"{bot.url}/readyz")
-    return status == 503 and bool(re.search(r"redis: nothing can be stored \(\w+\)|not known within 3 s", said))
+    return status == 503 and bool(re.search(r"redis: nothing can be stored \(\w+\): it \w", said))
 
 
 def check_modest(watch: Watch, tries: float) -> None:
