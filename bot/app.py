@@ -68,6 +68,7 @@ from bot.store import keys
 from bot.store.client import failures
 from bot.stores import Stores, keep_server, open_stores
 from bot.texts import Texts
+from bot.voice import language_for
 from bot.worker import Worker
 
 MAX_QUESTION_CHARS = 4000
@@ -339,6 +340,7 @@ async def build_worker(
             messengers=messengers,
             outbound=stores.outbound,
             meter=meter,
+            instead=lambda claimed: texts("part_refused", own_voice(config) or language_for(claimed)),
             send_timeout=send_timeout,
         ),
         company=Company(

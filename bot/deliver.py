@@ -11,14 +11,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Literal, TypeVar
 
 from bot.errors import SendFailed, SendLimited, SendRefused, SendUnknown, StoreBroken, StoreUnavailable
 from bot.lease import Lease, renew
 from bot.message import Incoming, Platform, SentId
-from bot.ports import Delivery, Inbox, Messenger, Meter, OutboundBudget
+from bot.ports import Claimed, Delivery, Inbox, Messenger, Meter, OutboundBudget
 
 WORTH_WAITING = timedelta(seconds=2)
 """Longest that one delivery sleeps for its budget; then the conversation is given back, so that it holds no worker."""
@@ -84,6 +84,7 @@ class Deliver:
         messengers: one for each platform that is on.
         outbound: the send budgets.
         meter: counts what became of each send.
+        instead: what is said, as Markdown, in the place of a part that the platform refuses.
         send_timeout: of one send; with an eighth of it, must be shorter than the lease.
     """
 
@@ -94,12 +95,14 @@ class Deliver:
         messengers: Mapping[Platform, Messenger],
         outbound: OutboundBudget,
         meter: Meter,
+        instead: Callable[[Claimed], str],
         send_timeout: timedelta,
     ) -> None:
         self._inbox = inbox
         self._messengers = messengers
         self._outbound = outbound
         self._meter = meter
+        self._instead = instead
         self._send_timeout = send_timeout
         self._late_answer = min(LATE_ANSWER, send_timeout / 8)
 
@@ -143,17 +146,14 @@ class Deliver:
             marked = await self._record(lease, unrecorded, just_sent, index)
             if not marked:
                 return "lost"
-            if not await self._holds(lease):
-                # Ours still, but Redis was so slow that the send might end too late: nobody crashed.
-                return "lost" if lease.lost else Deferred(delay=backoff(lease), failing=True)
             unrecorded = None
             if isinstance(marked, str):
                 # Whoever had the turn before was held up, and has said so by now.
                 just_sent, attempts = (index, marked), 0
                 continue
-            outcome = await self._send(lease, messenger, delivery, index, attempts)
-            if isinstance(outcome, Deferred):
-                return outcome
+            outcome = await self._send_or_say_so(lease, delivery, index, attempts)
+            if outcome is None or isinstance(outcome, Deferred):
+                return outcome or "lost"
             just_sent, attempts = (index, outcome), 0
         return Delivered(last=just_sent[1] if just_sent is not None else None)
 
@@ -196,9 +196,31 @@ class Deliver:
             await insist(lambda: renew(self._inbox, [lease]))
         return lease.holds_for(self._send_timeout + self._late_answer)
 
+    async def _send_or_say_so(
+        self, lease: Lease, delivery: Delivery, index: int, attempts: int
+    ) -> SentId | Deferred | None:
+        """The id of a part, or of what is said in its place if it is refused; None: the lease is another's.
+
+        A part may be refused for its text alone. Who reads the others should know that one is missing.
+
+        Raises:
+            SendRefused: that sentence is refused as well.
+        """
+        messenger = self._messengers[lease.claimed.incoming.conversation.platform]
+        try:
+            return await self._send(lease, messenger, delivery, index, attempts)
+        except SendRefused as error:
+            log.warning("a part was refused, the person is told so in its place: %s", error)
+        (said, *_) = messenger.format(self._instead(lease.claimed))
+        parts = (*delivery.parts[:index], said, *delivery.parts[index + 1 :])
+        return await self._send(lease, messenger, replace(delivery, parts=parts), index, attempts)
+
     async def _send(
         self, lease: Lease, messenger: Messenger, delivery: Delivery, index: int, attempts: int
-    ) -> SentId | Deferred:
+    ) -> SentId | Deferred | None:
+        if not await self._holds(lease):
+            # Ours still, but Redis was so slow that the send might end too late: nobody crashed.
+            return None if lease.lost else Deferred(delay=backoff(lease), failing=True)
         incoming = lease.claimed.incoming
         platform = incoming.conversation.platform
         try:

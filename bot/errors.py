@@ -11,7 +11,7 @@
     ├── EmbeddingUnavailable  no vectors to be had now
     ├── UnreadableDocument    one document is reported and skipped
     └── SendError
-        ├── SendRefused       the platform will never take it (blocked, chat gone): settled as undeliverable
+        ├── SendRefused       the platform will never take it (blocked, chat gone, this text): said so, or undeliverable
         ├── SendLimited       not sent; the chat is closed for `retry_after`
         ├── SendFailed        not sent, may be tried again
         └── SendUnknown       it may or may not have been sent: the named window

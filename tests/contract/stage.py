@@ -191,6 +191,7 @@ class Cast:
                 messengers=self.stages,
                 outbound=self.outbound,
                 meter=self.meter,
+                instead=lambda _: TEXTS("part_refused", "en"),
                 send_timeout=min(SEND_TIMEOUT, self.lease / 2),
             ),
             company=Company(

@@ -31,6 +31,7 @@ MOMENT = timedelta(milliseconds=1)
 MINUTE = timedelta(minutes=1)
 ONE_A_MINUTE = Bucket(rate=1, per=MINUTE, burst=1)
 HERE = conversation("7", "c")
+INSTEAD = "not this one"
 KEYS = [f"telegram:1:1#{index}" for index in range(3)]
 THREE = Delivery(parts=(Part(text="one"), Part(text="two"), Part(text="three")), outcome="answered")
 ONE_PART = Delivery(parts=(Part(text="one"),), outcome="answered")
@@ -76,6 +77,7 @@ class Desk:
             messengers={"telegram": self.stage},
             outbound=self.budget,
             meter=self.meter,
+            instead=lambda _: INSTEAD,
             send_timeout=SEND_TIMEOUT,
         )
 
@@ -287,6 +289,7 @@ async def test_a_lease_that_is_ours_and_too_short_is_given_back(desk: Desk) -> N
         messengers={"telegram": desk.stage},
         outbound=desk.budget,
         meter=desk.meter,
+        instead=lambda _: INSTEAD,
         send_timeout=LEASE,
     )
 
@@ -313,6 +316,7 @@ async def test_an_answer_that_came_while_we_stood_still_counts(desk: Desk) -> No
         messengers={"telegram": desk.stage},
         outbound=desk.budget,
         meter=desk.meter,
+        instead=lambda _: INSTEAD,
         send_timeout=send_timeout,
     )
     result = await deliver.deliver(await desk.message(), ONE_PART)
@@ -542,6 +546,7 @@ async def test_a_send_that_hangs_is_given_up(desk: Desk) -> None:
         messengers={"telegram": desk.stage},
         outbound=desk.budget,
         meter=desk.meter,
+        instead=lambda _: INSTEAD,
         send_timeout=timedelta(milliseconds=10),
     )
 
@@ -582,11 +587,35 @@ async def test_what_was_surely_not_sent_is_tried_again_for_a_day(
     assert desk.meter.counted == [("sent", "limited" if limited else "failed")]
 
 
-async def test_what_the_platform_never_takes_is_undeliverable(desk: Desk) -> None:
-    """Nothing more is tried, and the turn ends."""
-    desk.stage.acts = [None, SendRefused("blocked")]
+@pytest.mark.parametrize("index", [0, 1, 2])
+async def test_a_part_that_is_refused_is_missed_and_the_others_follow(desk: Desk, index: int) -> None:
+    """Whoever reads the rest is told in its place, once: it counts as out for whoever takes the turn over."""
+    desk.stage.acts = [*[None] * index, SendRefused("the text is empty")]
 
     result = await desk.deliver().deliver(await desk.message(), THREE)
 
-    assert (result, desk.stage.asked) == ("undeliverable", KEYS[:2])
-    assert desk.meter.counted == [("sent", "ok"), ("sent", "refused")]
+    expected = ["one", "two", "three"]
+    expected[index] = INSTEAD
+    assert (result, desk.stage.heard) == (Delivered(), expected)
+    assert desk.stage.asked == [*KEYS[: index + 1], *KEYS[index:]]
+    assert sorted(desk.meter.counted) == [*[("sent", "ok")] * 3, ("sent", "refused")]
+    assert (await desk.ledger())[:2] == tuple(f"id of {key}" for key in KEYS[:2])
+
+
+async def test_what_is_said_in_the_place_of_a_part_may_fail_as_any_send(desk: Desk) -> None:
+    """It is tried again later, after the part itself."""
+    desk.stage.acts = [SendRefused("the text is empty"), SendFailed("no connection")]
+
+    result = await desk.deliver().deliver(await desk.message(), ONE_PART)
+
+    assert (result, desk.stage.heard) == (Deferred(delay=FIRST_RETRY, failing=True), [])
+
+
+async def test_what_the_platform_never_takes_is_undeliverable(desk: Desk) -> None:
+    """Where it does not even take that a part is missing, nothing more is tried, and the turn ends."""
+    desk.stage.acts = [None, SendRefused("blocked"), SendRefused("blocked")]
+
+    result = await desk.deliver().deliver(await desk.message(), THREE)
+
+    assert (result, desk.stage.asked) == ("undeliverable", [*KEYS[:2], KEYS[1]])
+    assert desk.meter.counted == [("sent", "ok"), *[("sent", "refused")] * 2]

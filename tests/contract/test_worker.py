@@ -295,7 +295,7 @@ async def test_unknown_sends_end_after_four(desk: Cast, stage: Stage, caplog: py
 async def test_a_failure_that_the_platform_does_not_take_is_no_blocked_bot(desk: Cast, stage: Stage) -> None:
     """The message is a dead letter, and counts as failed."""
     desk.answer = always_fails
-    stage.acts = [SendRefused("blocked")]
+    stage.acts = [SendRefused("blocked")] * 2
     await desk.inbox.put(incoming(1, ANN))
 
     await desk.until(lambda: bool(desk.meter.counted))

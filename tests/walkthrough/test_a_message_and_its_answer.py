@@ -188,6 +188,7 @@ def a_worker(redis: Redis, inbox: RedisInbox, mouth: Mouth, answer: Callable[[Tu
             messengers={"telegram": mouth},
             outbound=outbound,
             meter=meter,
+            instead=lambda _: texts("part_refused", "en"),
             send_timeout=timedelta(seconds=5),
         ),
         company=Company(
