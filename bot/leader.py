@@ -1,15 +1,15 @@
 """A receiver of which only one may run among all processes: the others stand by and follow within seconds.
 
 Two that run at once for a moment, a suspended leader and its follower, do no harm: every message is stored once,
-whoever brings it. So the lead saves quarrels with the platform, and correctness does not hang on it.
+whoever brings it. So the lead saves quarrels with the platform, and correctness does not hang on it. Therefore who led
+last goes on while nobody can know who leads; on a cluster the server that knows it may be away alone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from contextlib import suppress
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol
 
@@ -43,12 +43,14 @@ class LedReceiver:
     Args:
         receiver: what runs.
         leader: who may.
+        displaced: whether the platform says that another receives.
         name: for the log.
     """
 
-    def __init__(self, receiver: Receiver, leader: Leader, *, name: str) -> None:
+    def __init__(self, receiver: Receiver, leader: Leader, *, displaced: Callable[[], bool], name: str) -> None:
         self._receiver = receiver
         self._leader = leader
+        self._displaced = displaced
         self._name = name
         self._standing_by = False
 
@@ -63,29 +65,25 @@ class LedReceiver:
     async def run(self, stop: asyncio.Event) -> None:
         """Stand by until we lead, receive while we do, and so on until `stop` is set."""
         while not stop.is_set():
-            asked_at = time.monotonic()
             holds = await self._holds()
             if holds:
                 self._standing_by = False
-                await self._lead(stop, asked_at)
+                await self._lead(stop)
                 continue
             if holds is False and not self._standing_by:
                 log.info("%s: another process receives; standing by", self._name)
                 self._standing_by = True
             await pause(self._leader.life / 3, stop)
 
-    async def _lead(self, stop: asyncio.Event, held_since: float) -> None:
-        """Receive until we are stopped or may no longer."""
+    async def _lead(self, stop: asyncio.Event) -> None:
+        """Receive until we are stopped, or another does."""
         ending = asyncio.Event()
         receiving = asyncio.create_task(self._receiver.run(ending), name=f"{self._name} - receive while leading")
         try:
             while not stop.is_set() and not receiving.done():
                 await pause(self._leader.life / 3, stop)
-                asked_at = time.monotonic()
                 holds = await self._holds()
-                if holds:
-                    held_since = asked_at
-                elif holds is False or time.monotonic() - held_since >= self._leader.life.total_seconds():
+                if holds is False or (holds is None and self._displaced()):
                     log.warning("%s: the lead is lost; another process receives from now on", self._name)
                     break
             ending.set()
@@ -95,8 +93,7 @@ class LedReceiver:
             for result in await asyncio.gather(receiving, return_exceptions=True):
                 if isinstance(result, Exception):
                     log.error("%s: receiving failed; it is begun again", self._name, exc_info=result)
-            with suppress(StoreUnavailable):
-                await self._leader.leave()
+            await self._leave()
 
     async def _holds(self) -> bool | None:
         """Whether we lead; None if that cannot be settled now."""
@@ -104,4 +101,15 @@ class LedReceiver:
             return await self._leader.hold()
         except StoreUnavailable as error:
             log.warning("%s: who receives could not be settled: %s", self._name, error)
-            return None
+        except Exception:
+            # One turn of a background loop: what nobody foresaw must not end receiving.
+            log.exception("%s: who receives could not be settled", self._name)
+        return None
+
+    async def _leave(self) -> None:
+        try:
+            await self._leader.leave()
+        except StoreUnavailable as error:
+            log.warning("%s: the lead was not given back, it ends by itself: %s", self._name, error)
+        except Exception:
+            log.exception("%s: the lead was not given back, it ends by itself", self._name)

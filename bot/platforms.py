@@ -88,12 +88,13 @@ async def _open_telegram(
         platforms.receivers["telegram"] = webhook
         platforms.routes.append(Route(PATH, webhook.handle, methods=["POST"]))
         return
-    receiver: Receiver = TelegramReceiver(bot, gate, meter, commands=menus)
+    receiver: Receiver
+    receiver = polling = TelegramReceiver(bot, gate, meter, commands=menus)
     if stores.server is None:
         # Others may serve on this Redis too, and Telegram lets only one poll. An embedded server has one owner.
         bot_id = token.get_secret_value().partition(":")[0]
         leader = RedisLeader(stores.scripts, task=f"telegram:{bot_id}", life=min(LEAD, config.inbox.lease))
-        receiver = LedReceiver(receiver, leader, name="telegram")
+        receiver = LedReceiver(polling, leader, displaced=polling.displaced, name="telegram")
     platforms.receivers["telegram"] = receiver
 
 

@@ -98,6 +98,10 @@ class TelegramReceiver:
         """Why messages cannot reach us now; None when they can."""
         return self._problem
 
+    def displaced(self) -> bool:
+        """Whether another process receives: Telegram has said so twice, not long ago."""
+        return self._problem is not None and self._problem == self._conflict[0]
+
     def silence(self) -> timedelta | None:
         """How long Telegram has given no usable answer; None if it never has."""
         return None if self._heard is None else timedelta(seconds=time.monotonic() - self._heard)

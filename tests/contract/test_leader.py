@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.errors import StoreUnavailable
-from bot.leader import LedReceiver
+from bot.leader import Leader, LedReceiver
 from bot.store import keys
 from bot.store.leader import RedisLeader
 from bot.store.scripts import Scripts
@@ -48,17 +48,33 @@ class Doubtful:
 
     life = LIFE
 
-    def __init__(self) -> None:
-        self.answer: bool | None = True
+    def __init__(self, *, answer: bool | Exception | None = True) -> None:
+        self.answer = answer
+        self._asked = asyncio.Semaphore(0)
 
     async def hold(self) -> bool:
         """As told; None: Redis is away."""
+        self._asked.release()
         if self.answer is None:
             raise StoreUnavailable("away")
+        if isinstance(self.answer, Exception):
+            raise self.answer
         return self.answer
+
+    async def asked_again(self, times: int) -> None:
+        """Wait until it was asked so often from now on; three times are its life."""
+        self._asked = asyncio.Semaphore(0)
+        async with asyncio.timeout(10):
+            for _ in range(times):
+                await self._asked.acquire()
 
     async def leave(self) -> None:
         """Nothing."""
+
+
+def led_by(leader: Leader, receiving: Receiving, displaced: asyncio.Event | None = None) -> LedReceiver:
+    """A receiver under that leader; another receives once `displaced` is set."""
+    return LedReceiver(receiving, leader, displaced=(displaced or asyncio.Event()).is_set, name="t")
 
 
 @asynccontextmanager
@@ -104,10 +120,7 @@ async def test_other_tasks_have_other_leaders(redis: Redis) -> None:
 async def test_of_two_receivers_one_runs_and_the_other_follows(redis: Redis) -> None:
     """Stopped in order: at once; the one that stands by counts as ready."""
     receivings = [Receiving(), Receiving()]
-    leds = [
-        LedReceiver(one, RedisLeader(Scripts(redis), task="t", life=LIFE), name=str(number))
-        for number, one in enumerate(receivings)
-    ]
+    leds = [led_by(RedisLeader(Scripts(redis), task="t", life=LIFE), one) for one in receivings]
     async with running(leds[0]) as stop_first:
         await until(receivings[0], runs=True)
         async with running(leds[1]):
@@ -134,7 +147,7 @@ async def test_a_receiver_that_fails_is_begun_again_and_the_log_says_why(caplog:
             await super().run(stop)
 
     receiving = Failing()
-    async with running(LedReceiver(receiving, Doubtful(), name="t")):
+    async with running(led_by(Doubtful(), receiving)):
         await until(receiving, runs=True)
 
     assert [one.exc_info[0] for one in caplog.records if one.exc_info] == [ZeroDivisionError]
@@ -145,7 +158,7 @@ async def test_a_leader_that_died_is_followed(redis: Redis) -> None:
     await RedisLeader(Scripts(redis), task="t", life=LIFE).hold()
     receiving = Receiving()
 
-    async with running(LedReceiver(receiving, RedisLeader(Scripts(redis), task="t", life=LIFE), name="t")):
+    async with running(led_by(RedisLeader(Scripts(redis), task="t", life=LIFE), receiving)):
         await until(receiving, runs=True)
 
     assert receiving.runs == 1
@@ -154,7 +167,7 @@ async def test_a_leader_that_died_is_followed(redis: Redis) -> None:
 async def test_who_learns_that_another_leads_stops_and_may_lead_again() -> None:
     """A process that was suspended for longer than its lead."""
     receiving, leader = Receiving(), Doubtful()
-    async with running(LedReceiver(receiving, leader, name="t")):
+    async with running(led_by(leader, receiving)):
         await until(receiving, runs=True)
         leader.answer = False
         await until(receiving, runs=False)
@@ -164,14 +177,54 @@ async def test_who_learns_that_another_leads_stops_and_may_lead_again() -> None:
     assert receiving.runs == 2
 
 
-async def test_while_redis_is_away_the_leader_goes_on_until_its_lead_must_have_ended() -> None:
-    """Nothing can be stored anyway; another can lead by then."""
+async def test_who_led_last_goes_on_while_nobody_can_know_who_leads() -> None:
+    """Far beyond the end of the lead, since others cannot take it either; until another leads."""
     receiving, leader = Receiving(), Doubtful()
-    async with running(LedReceiver(receiving, leader, name="t")):
+    async with running(led_by(leader, receiving)):
         await until(receiving, runs=True)
         leader.answer = None
+        await leader.asked_again(9)
+        went_on = receiving.running.is_set()
+        leader.answer = False
         await until(receiving, runs=False)
+
+    assert (went_on, receiving.runs) == (True, 1)
+
+
+@pytest.mark.parametrize("answer", [None, ZeroDivisionError()])
+async def test_who_led_last_ends_when_told_to_although_nobody_knows(answer: Exception | None) -> None:
+    """A stop ends it as ever, whatever came of asking."""
+    receiving, leader = Receiving(), Doubtful()
+    async with running(led_by(leader, receiving)):
+        await until(receiving, runs=True)
+        leader.answer = answer
+        await leader.asked_again(2)
+
+    assert (receiving.running.is_set(), receiving.runs) == (False, 1)
+
+
+async def test_who_never_led_does_not_begin_while_nobody_can_know_who_leads() -> None:
+    """Or all would."""
+    receiving, leader = Receiving(), Doubtful(answer=None)
+    async with running(led_by(leader, receiving)):
+        await leader.asked_again(5)
+
+    assert receiving.runs == 0
+
+
+async def test_who_led_last_makes_way_when_the_platform_names_another() -> None:
+    """Only while nobody knows: who leads is not turned away by a stranger; and it leads again once that is settled."""
+    receiving, leader, displaced = Receiving(), Doubtful(), asyncio.Event()
+    async with running(led_by(leader, receiving, displaced)):
+        await until(receiving, runs=True)
+        displaced.set()
+        await leader.asked_again(3)
+        leads = receiving.running.is_set()
+        leader.answer = None
+        await until(receiving, runs=False)
+        await leader.asked_again(3)
+        runs = receiving.runs
         leader.answer = True
         await until(receiving, runs=True)
 
-    assert receiving.runs == 2
+    assert (leads, runs, receiving.runs) == (True, 1, 2)

@@ -14,7 +14,7 @@ from adapters.telegram.parse import Me
 from adapters.telegram.receive import TelegramReceiver
 from bot.errors import StoreUnavailable
 from bot.message import Incoming, Platform
-from bot.ports import Accepted, Receiver, Reconnect, ReuseResult
+from bot.ports import Accepted, Reconnect, ReuseResult
 from tests.servers.telegram import BOT_ID, USERNAME, TelegramServer
 from tests.servers.telegram_chat import Chat, User
 
@@ -95,7 +95,7 @@ class FakeMeter:
 class Running:
     """A receiver at work, with its gate and meter."""
 
-    def __init__(self, receiver: Receiver, gate: FakeGate, meter: FakeMeter, stop: asyncio.Event) -> None:
+    def __init__(self, receiver: TelegramReceiver, gate: FakeGate, meter: FakeMeter, stop: asyncio.Event) -> None:
         self.receiver = receiver
         self.gate = gate
         self.meter = meter
@@ -115,7 +115,7 @@ async def receiving(
     gate, meter, stop = gate or FakeGate(), FakeMeter(), asyncio.Event()
     waits = {"first_backoff": timedelta(milliseconds=5), "max_backoff": timedelta(milliseconds=40)}
     async with telegram_bot(token=token or server.token, api_url=api_url or server.api_url) as bot:
-        receiver: Receiver = TelegramReceiver(bot, gate, meter, **{**waits, **options})  # type: ignore[arg-type]
+        receiver = TelegramReceiver(bot, gate, meter, **{**waits, **options})  # type: ignore[arg-type]
         task = asyncio.create_task(receiver.run(stop))
         try:
             yield Running(receiver, gate, meter, stop)

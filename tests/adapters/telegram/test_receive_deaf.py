@@ -82,6 +82,7 @@ async def test_a_single_conflict_is_no_alarm(server: TelegramServer, caplog: pyt
         server.fail_next("getUpdates", CONFLICT)
         server.say("hello", user=ANN)
         await server.wait_until(lambda: running.meter.counts["telegram conflict"] == 1, "the conflict")
+        assert not running.receiver.displaced()
         await server.wait_confirmed()
         assert running.receiver.not_ready() is None
 
@@ -97,11 +98,13 @@ async def test_a_conflict_is_polled_calmly_and_taken_back(
         server.fail_next("getUpdates", CONFLICT, times=2)
         server.say("hello", user=ANN)
         await server.wait_until(lambda: "another process" in (running.receiver.not_ready() or ""), "the alarm")
+        assert running.receiver.displaced()
         polls = len(server.calls_of("getUpdates"))
         await asyncio.sleep(0.3)  # 60 of the shortest waits
         assert len(server.calls_of("getUpdates")) == polls
         await server.wait_confirmed()
         await ready(server, running)
+        assert not running.receiver.displaced()
 
     assert len(alarms(caplog)) == 1
     assert running.gate.texts == ["hello"]
