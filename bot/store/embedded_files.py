@@ -179,7 +179,7 @@ _PREFIX = re.compile(r"^\d+:[A-Z] \d{2} \w{3} \d{4} [\d:.]+ ([.*#-]) ")
 
 
 def why_it_ended(folder: Path, *, log_offset: int, server: Path, code: int) -> str:
-    """The server's own last words since `log_offset`, and what to do about those we know."""
+    """The server's own last words since `log_offset` that tell why, and what to do about those we know."""
     log = folder / LOG
     try:
         with log.open("rb") as file:
@@ -189,9 +189,11 @@ def why_it_ended(folder: Path, *, log_offset: int, server: Path, code: int) -> s
         lines = [f"(its log cannot be read: {error.strerror})"]
     # Warnings carry `#`; what the loader or the interpreter says carries no prefix at all.
     telling = [line for line in lines if (mark := _PREFIX.match(line)) is None or mark[1] == "#"]
-    words = " ".join(_PREFIX.sub("", line).strip() for line in (telling or lines)[-6:] if "overcommit" not in line)
-    said = words or "without a word."
-    return f"The embedded Redis ended at once (code {code}): {said} Its log: {log}.{_advice(words, folder, server)}"
+    words = [_PREFIX.sub("", line).strip() for line in telling]
+    # What it says of the machine at each start (overcommit, huge pages) is no reason.
+    said = " ".join([line for line in words if not line.startswith("WARNING")][-6:]) or "it does not say why"
+    ended = f"The embedded Redis ended at once (code {code}): {said.rstrip('.')}. Its log: {log}."
+    return ended + _advice(said, folder, server)
 
 
 def _advice(words: str, folder: Path, server: Path) -> str:
@@ -205,5 +207,10 @@ def _advice(words: str, folder: Path, server: Path) -> str:
             f" Nothing was deleted. Copy {folder} to a safe place, then repair it with "
             f"`bash -c 'exec -a redis-check-aof {shlex.quote(str(server))} --fix {manifest}'` "
             f"(it cuts the file off at the damage)."
+        )
+    if "RDB" in words:
+        return (
+            f" Nothing was deleted. A damaged snapshot cannot be repaired: put back your last copy of {folder}, or "
+            f"move {folder / 'appendonlydir'} elsewhere and begin with nothing."
         )
     return ""

@@ -21,7 +21,7 @@ import pytest
 from bot.errors import StartError
 from bot.store.client import connect
 from bot.store.embedded import EmbeddedRedis, embedded, start
-from bot.store.embedded_files import FileLock, find_programs
+from bot.store.embedded_files import FileLock, find_programs, why_it_ended
 from bot.stores import keep_server
 
 ROOT = Path(__file__).parents[2]
@@ -411,6 +411,36 @@ async def test_a_damaged_file_is_told_and_never_deleted(folder: Path) -> None:
     await process.communicate(b"y\n")
     async with embedded(folder) as server:
         assert (await read(server, "first"), await read(server, "second")) == (b"v", None)
+
+
+async def test_a_damaged_snapshot_is_told_and_never_deleted(folder: Path) -> None:
+    """The file begins with one, which the repair of what follows it cannot mend."""
+    async with embedded(folder):
+        pass
+    file = folder / "appendonlydir" / "appendonly.aof.1.base.rdb"
+    damaged = file.read_bytes()[:40]
+    file.write_bytes(damaged)
+
+    with pytest.raises(StartError, match=r"RDB.*Its log: .*redis\.log\..*put back your last copy"):
+        await start(folder)
+
+    assert file.read_bytes() == damaged
+
+
+def test_only_words_that_tell_are_shown(tmp_path: Path) -> None:
+    """What a server notes at each start says nothing of its end: then its log is named, and quoted with nothing."""
+    begun = "1:M 27 Nov 2026 03:00:00.000"
+    notes = f"{begun} # WARNING Memory overcommit must be enabled!\n{begun} * Server initialized\n"
+    log = tmp_path / "redis.log"
+    log.write_text(notes)
+    silent = why_it_ended(tmp_path, log_offset=0, server=tmp_path, code=-9)
+    log.write_text(f"{notes}{begun} # Fatal error, can't open config file\n{begun} * bye\n")
+    telling = why_it_ended(tmp_path, log_offset=0, server=tmp_path, code=1)
+
+    assert silent == f"The embedded Redis ended at once (code -9): it does not say why. Its log: {log}."
+    assert telling == (
+        f"The embedded Redis ended at once (code 1): Fatal error, can't open config file. Its log: {log}."
+    )
 
 
 async def test_a_full_disk_is_told(folder: Path) -> None:
