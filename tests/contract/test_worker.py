@@ -257,6 +257,23 @@ async def test_an_unreadable_message_stops_nobody(desk: Cast, stage: Stage) -> N
     assert await letters(desk.redis) == [b"unreadable"]
 
 
+async def test_a_claim_that_breaks_stops_nobody(
+    desk: Cast, stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A hand left something under a name that is none of ours: the log says so, and the others are answered."""
+    monkeypatch.setattr(worker_module, "STORE_AWAY", timedelta(milliseconds=5))
+    await desk.redis.rpush(f"{INBOX}:mail:odd", "1")
+    await desk.redis.hset(f"{INBOX}:body:odd", "1", b"1:0:{}")
+    await desk.redis.zadd(f"{INBOX}:due", {"odd": START_MS - 1})
+    await desk.inbox.put(incoming(1, ANN))
+
+    async with desk.working():
+        await comes_true(lambda: bool(stage.heard))
+
+    assert stage.heard == ["Fine."]
+    assert ValueError in {record.exc_info[0] for record in caplog.records if record.exc_info}
+
+
 @pytest.mark.parametrize("error", [SendLimited(timedelta(minutes=5)), SendFailed("no"), SendUnknown("no")])
 async def test_a_failure_is_said_even_when_sending_is_hard(desk: Cast, stage: Stage, error: Exception) -> None:
     """The sentence is in the ledger like any answer: deferred, it is said later, and then its message is buried."""
