@@ -171,7 +171,7 @@ class Worker:
                 spared_from = self._suspects.spared_from
                 token, has_place = uuid.uuid4().hex, self._line.has_place
                 claimed = await self._inbox.claim(token, has_place=has_place, spared_from=spared_from)
-            except Exception as error:  # noqa: BLE001 - one that nobody foresaw must not end the others' service
+            except Exception as error:  # one that nobody foresaw must not end the service of others
                 self._room.release()
                 away_since = away_since or asked_at
                 log.warning("no message could be claimed: %s", error, exc_info=not isinstance(error, StoreUnavailable))
