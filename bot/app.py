@@ -170,7 +170,7 @@ async def serve(config: Config, stop: asyncio.Event, announce: Callable[[str], N
         AsyncExitStack() as stack,
     ):
         meter = PrometheusMeter(
-            lambda: queue_state(stores.inbox, stores.dead),
+            lambda: queue_state(stores.inbox, stores.dead, worker.unserved if worker else None),
             lambda: platforms.receivers,
             failures,
             lambda: {} if documents is None else documents.counts,
@@ -185,8 +185,9 @@ async def serve(config: Config, stop: asyncio.Event, announce: Callable[[str], N
         if role != "gateway":
             worker = await build_worker(config, stores, platforms.messengers, texts, meter, stack)
             documents = Documents(config, stores)
+        unserved = worker.unserved if worker else None
         app = build(
-            ready=lambda: readiness(stop, stores.inbox, platforms.receivers, documents),
+            ready=lambda: readiness(stop, stores.inbox, platforms.receivers, documents, unserved),
             takes=lambda: intake(stop, stores.inbox),
             metrics=meter,
             routes=platforms.routes,

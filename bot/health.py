@@ -14,6 +14,7 @@ from bot.ports import Receiver
 from bot.store.dead import DeadLetters
 from bot.store.inbox import RedisInbox
 from bot.store.outage import meaning
+from bot.unserved import Unserved
 
 STORED_WITHIN = timedelta(seconds=2.5)
 """So long Redis may take to store a mark: a page that gave up waiting (`bot.http.app`) could not say for what."""
@@ -44,22 +45,31 @@ def _unstored(error: BaseException) -> str:
 
 
 async def readiness(
-    stop: asyncio.Event, inbox: RedisInbox, receivers: Mapping[Platform, Receiver], documents: Documents | None
+    stop: asyncio.Event,
+    inbox: RedisInbox,
+    receivers: Mapping[Platform, Receiver],
+    documents: Documents | None,
+    unserved: Unserved | None = None,
 ) -> list[str]:
     """Why messages cannot be answered now; empty when they can."""
     if stop.is_set():
         return ["stopping"]
     reasons = [f"{name}: {reason}" for name, receiver in receivers.items() if (reason := receiver.not_ready())]
+    if unserved is not None:
+        reasons += unserved.reasons()
     if documents is not None and not documents.done:
         reasons.append("knowledge: the documents are being read")
     return [*reasons, *await intake(stop, inbox)]
 
 
-async def queue_state(inbox: RedisInbox, dead: DeadLetters) -> QueueState:
+async def queue_state(inbox: RedisInbox, dead: DeadLetters, unserved: Unserved | None = None) -> QueueState:
     """What waits and what was given up, for the metrics.
 
     Raises:
         StoreUnavailable: Redis did not answer.
     """
     (waiting, oldest), letters = await asyncio.gather(inbox.queue(), dead.count())
+    if unserved is not None:
+        # Redis takes them for put off, like those of a chat that is closed for a while.
+        oldest = max(oldest, unserved.age())
     return QueueState(waiting=waiting, oldest=oldest, dead=letters)

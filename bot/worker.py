@@ -30,6 +30,7 @@ from bot.stopping import pause
 from bot.suspects import MAX_CRASHES, SUSPECT_AGAIN, Suspects
 from bot.texts import Texts
 from bot.turn import IN_LINE, Outcome, Turn
+from bot.unserved import Unserved
 from bot.voice import language_for
 from bot.watch import Watch
 
@@ -44,7 +45,6 @@ PATIENCE = timedelta(minutes=2)
 """How long a turn is tried again because a store is away before that counts as its failure."""
 EXCEPTION_AGAIN = timedelta(seconds=1)
 """Wait after an exception of ours, twice as long each time."""
-PLATFORM_OFF = timedelta(minutes=1)
 LONG_MARKDOWN_CHARS = 2000
 """Longer replies are formatted off the event loop: about 3 ms per 2,000 characters."""
 
@@ -113,6 +113,8 @@ class Worker:
         self._turns: set[asyncio.Task[None]] = set()
         self._deciding: dict[asyncio.Task[object], Lease] = {}
         self._suspects = Suspects()
+        self.unserved = Unserved()
+        """What came of platforms that are not among the messengers."""
         self._watch = Watch(inbox=inbox, company=company, voice_of=self._voice_of, lease=lease)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -253,10 +255,9 @@ class Worker:
 
     async def _turn(self, lease: Lease) -> None:
         claimed = lease.claimed
-        platform = claimed.incoming.conversation.platform
-        if platform not in self._messengers:
-            log.warning("a message waits for a platform that is not on: %s", platform)
-            await self._inbox.defer(claimed, PLATFORM_OFF)
+        conversation = claimed.incoming.conversation
+        if conversation.platform not in self._messengers:
+            await self._inbox.defer(claimed, self.unserved.met(conversation, lease.age()))
             return
         if claimed.delivery is not None and self._hopeless(claimed, claimed.delivery):
             await self._end(lease, replace(claimed.delivery, dead="could not be sent"), "unsent")

@@ -178,10 +178,11 @@ class Cast:
     line: Line = field(default_factory=lambda: Line(2))
     max_attempts: int = 3
     spending: FakeSpending = field(default_factory=FakeSpending)
+    workers: list[Worker] = field(default_factory=list)
 
     def worker(self) -> Worker:
         """A new worker."""
-        return Worker(
+        worker = Worker(
             inbox=self.inbox,
             pipeline=Pipeline([Step(self.answer)], self.meter),
             line=self.line,
@@ -212,6 +213,8 @@ class Cast:
             max_attempts=self.max_attempts,
             drain=self.drain,
         )
+        self.workers.append(worker)
+        return worker
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[asyncio.Event]:

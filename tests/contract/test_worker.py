@@ -17,6 +17,7 @@ from bot import worker as worker_module
 from bot.company import WORD_AFTER
 from bot.deliver import LONG_ENOUGH
 from bot.errors import SendFailed, SendLimited, SendRefused, SendUnknown, StoreUnavailable
+from bot.health import queue_state, readiness
 from bot.message import Command, Conversation, Incoming, MessageId, Part, SentId
 from bot.ports import Claimed, Delivery
 from bot.store import keys
@@ -27,7 +28,8 @@ from bot.store.outbound import RedisOutbound
 from bot.store.scripts import milliseconds
 from bot.suspects import MAX_CRASHES, SUSPECT_AFTER
 from bot.turn import IN_LINE, Turn
-from bot.worker import PATIENCE, PLATFORM_OFF, SENDS_END
+from bot.unserved import AGAIN
+from bot.worker import PATIENCE, SENDS_END
 from tests.contract.samples import LEASE, START_MS, claimed_by, conversation, inbox_on, incoming
 from tests.contract.stage import DEADLINE_S, TEXTS, Cast, FlakyScripts, PassingTime, Stage, answered, comes_true
 
@@ -578,8 +580,13 @@ async def test_the_failure_after_crashes_is_said_even_when_sending_is_hard(desk:
 # --- platforms, waiting -----------------------------------------------------------------------------------------------
 
 
-async def test_a_message_of_a_platform_that_is_off_waits_for_it(desk: Cast, stage: Stage) -> None:
-    """Looked at once a minute and not answered; others are; it is as soon as the platform is on again."""
+async def test_a_message_of_a_platform_that_is_off_waits_for_it(
+    desk: Cast, stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Looked at now and then and not answered; others are; it is as soon as the platform is on again.
+
+    Meanwhile the log, the readiness of this worker and the age of the queue say so.
+    """
     asked: list[MessageId] = []
 
     async def answer(turn: Turn) -> Turn:
@@ -590,8 +597,12 @@ async def test_a_message_of_a_platform_that_is_off_waits_for_it(desk: Cast, stag
     await desk.inbox.put(of_slack())
     await desk.inbox.put(incoming(1, ANN))
     async with desk.working():
-        await comes_true(lambda: seconds_since_start(desk) > 3 * PLATFORM_OFF.total_seconds())
+        await comes_true(lambda: seconds_since_start(desk) > 3 * AGAIN.total_seconds())
     before = list(asked)
+    unserved = desk.workers[0].unserved
+    letters_of_desk = DeadLetters(desk.redis, desk.scripts, partitions=1)
+    state = await queue_state(desk.inbox, letters_of_desk, unserved)
+    ready = await readiness(asyncio.Event(), desk.inbox, {}, None, unserved)
 
     slack = Stage()
     desk.stages["slack"] = slack
@@ -599,6 +610,12 @@ async def test_a_message_of_a_platform_that_is_off_waits_for_it(desk: Cast, stag
 
     assert (before, asked) == (["telegram:1:1"], ["telegram:1:1", "slack:1"])
     assert (slack.heard, stage.heard, await letters(desk.redis)) == (["Fine."], ["Fine."], [])
+    assert ready == ["slack: messages wait that this worker cannot answer, for it has no SLACK_BOT_TOKEN"]
+    assert [one.getMessage() for one in caplog.records if one.name == "bot.unserved"] == [
+        f"{ready[0]}; set it and start this worker again"
+    ]
+    assert state.oldest > 2 * AGAIN
+    assert (await queue_state(desk.inbox, letters_of_desk)).oldest == timedelta(0)
 
 
 def of_slack() -> Incoming:
