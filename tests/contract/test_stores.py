@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from bot.config import Config, load
 from bot.documents import Documents
+from bot.errors import StartError
 from bot.knowledge.ingest import Ingest
 from bot.ports import Found
 from bot.stores import Embedders, Stores, open_stores
@@ -64,6 +65,16 @@ async def running(documents: Documents) -> AsyncIterator[None]:
 async def search(stores: Stores) -> Found:
     """As the pipeline does."""
     return await stores.knowledge.search(MAIN, QUESTION, "en", 1)
+
+
+@pytest.mark.parametrize("setting", ["REDIS_URL", "FRONTDESK_REDIS__URL", "FRONTDESK_KNOWLEDGE__REDIS_URL"])
+async def test_a_redis_that_is_not_there_is_told_by_the_name_of_its_setting(redis_url: str, setting: str) -> None:
+    """Of the two addresses and their variables the one that must be corrected."""
+    config = load(None, {"REDIS_URL": redis_url, setting: "unix:///nowhere/redis.sock"})
+
+    with pytest.raises(StartError, match=rf"start it, or correct {setting}$"):
+        async with open_stores(config, join=True, searched=False):
+            pass
 
 
 async def test_a_process_with_a_new_embedder_searches_with_the_old_one_until_its_ingest(
