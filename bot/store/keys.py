@@ -57,7 +57,7 @@ def inbox(partition: int, lane: str = SERVED) -> str:
     `:mark:<c|u|p>:<id>` STRING, Unix ms of the last /reset or /forget of a conversation, user or place; `MARK_MS`.
     `:dead` ZSET message id → Unix ms of burial; entries older than `DEAD_MS` are taken out by each burial.
     `:dead:<message id>` HASH `body reason conversation at`; TTL `DEAD_MS`.
-    `:checked` STRING, written to see whether the server takes writes; TTL `CHECK_MS`.
+    `:checked` STRING, written to see whether the server takes writes, or to be waited for; TTL `CHECK_MS`.
     `:deadof:<person>` SET of message ids; TTL `DEAD_MS`.
     """
     return f"{PREFIX}:{{{lane}{partition}}}"

@@ -16,7 +16,6 @@ from typing import cast
 
 from bot.errors import StoreUnavailable
 from bot.message import MessageId
-from bot.store import keys
 from bot.store.scripts import Scripts
 
 GATHERED_FOR = timedelta(milliseconds=250)
@@ -120,7 +119,7 @@ class Lasting:
             await asyncio.wait(before, timeout=GATHERED_FOR.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
         del self._open[prefix]
         try:
-            gone = await self._scripts.run_lasting("lasting", [prefix], keys.SEEN_MS, *batch.marks)
+            gone = await self._scripts.run_lasting("lasting", [prefix], *batch.marks)
             batch.gone = frozenset(message_id.decode() for message_id in cast("list[bytes]", gone))
         except StoreUnavailable as error:
             batch.failure = str(error)

@@ -18,6 +18,7 @@ from redis.exceptions import NoScriptError
 from bot.errors import StoreUnavailable
 from bot.store.client import translated
 from bot.store.cluster import Client, on_one_connection
+from bot.store.keys import CHECK_MS
 
 Argument = str | bytes | int
 LUA = files("bot.store") / "lua"
@@ -83,10 +84,10 @@ class Scripts:
                 return await self._send("EVAL", text, len(keys), *keys, *arguments)
 
     async def run_lasting(self, name: str, keys: Sequence[str], *arguments: Argument) -> object:
-        """Run a script and wait until what it wrote is as durable as was asked for.
+        """Run a script of an inbox partition and wait until what it wrote is as durable as was asked for.
 
-        WAITAOF or WAIT on the same connection, which is the one they speak of, in the same round trip; with `memory`
-        it is `run`.
+        WAITAOF or WAIT on the same connection, in the same round trip; with `memory` it is `run`. Both wait for what
+        that connection wrote, and a script that finds its work done writes nothing: so there is a write between.
 
         Raises:
             StoreUnavailable: as `run`, after `TRIED_FOR` at most; or it has run, and is not that durable within
@@ -100,12 +101,14 @@ class Scripts:
         with translated(name):
             async with asyncio.timeout(TRIED_FOR.total_seconds()):
                 called = len(keys), *keys, *arguments
-                answer, reached = await on_one_connection(self.redis, keys[0], [("EVALSHA", sha, *called), wait])
-                if isinstance(answer, NoScriptError):
-                    answer, reached = await on_one_connection(self.redis, keys[0], [("EVAL", text, *called), wait])
-                for reply in (answer, reached):
+                after = ("SET", f"{keys[0]}:checked", 1, "PX", CHECK_MS), wait
+                replies = await on_one_connection(self.redis, keys[0], [("EVALSHA", sha, *called), *after])
+                if isinstance(replies[0], NoScriptError):
+                    replies = await on_one_connection(self.redis, keys[0], [("EVAL", text, *called), *after])
+                for reply in replies:
                     if isinstance(reply, Exception):
                         raise reply
+        answer, _, reached = replies
         places = reached[0] if isinstance(reached, list) else reached
         if not isinstance(places, int) or places < 1:
             raise StoreUnavailable(f"{name}: not {self.durability} within {LAST_WITHIN.total_seconds():g} s")

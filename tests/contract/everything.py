@@ -32,7 +32,7 @@ async def use_everything(redis: Redis, scripts: Scripts) -> None:
     await fix_partitions(redis, 1)
     await _use_dead_letters(redis, scripts)
     await _use_inbox(inbox_on(redis, scripts))
-    await scripts.run("lasting", [keys.inbox(0)], keys.SEEN_MS, START_MS // 3_600_000, incoming(0).id, 0, "unknown")
+    await scripts.run("lasting", [keys.inbox(0)], START_MS // 3_600_000, incoming(0).id, 0, "unknown")
     await _use_answers(scripts)
     await _use_budgets(scripts)
     await _use_documents(redis, scripts)

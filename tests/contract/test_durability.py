@@ -9,6 +9,7 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,7 +20,7 @@ from redis.asyncio import Redis
 from bot.errors import StartError, StoreUnavailable
 from bot.message import SentId
 from bot.ports import Delivery
-from bot.store import keys
+from bot.store import keys, scripts
 from bot.store.inbox import RedisInbox
 from bot.store.probe import probe
 from bot.store.scripts import Durability, Scripts
@@ -50,7 +51,8 @@ def free_port() -> int:
 def primary_and_replica() -> Iterator[tuple[str, str]]:
     """Their URLs; the replica follows."""
     port = free_port()
-    with server("--port", str(port)) as primary, server("--replicaof", "127.0.0.1", str(port)) as replica:
+    at_once = ("--repl-diskless-sync-delay", "0")
+    with server("--port", str(port), *at_once) as primary, server("--replicaof", "127.0.0.1", str(port)) as replica:
         with BlockingRedis(unix_socket_path=urlsplit(primary).path) as client:
             client.wait(1, 10_000)
             while client.info("replication")["connected_slaves"] != 1:
@@ -219,6 +221,33 @@ async def test_with_replica_what_was_shown_is_on_the_second_server_too() -> None
         await client.aclose()
 
     assert (recorded, settled) == (True, "done")
+
+
+async def test_with_replica_what_was_done_before_is_waited_for_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An act that finds itself done where the replica does not know it yet, asked by one who has written nothing."""
+    monkeypatch.setattr(scripts, "LAST_WITHIN", timedelta(milliseconds=200))
+    with primary_and_replica() as (primary, replica):
+        one, other = (Redis.from_url(primary, protocol=3) for _ in range(2))
+        inbox, again = lasting(one, "replica"), lasting(other, "replica")
+        await inbox.put(incoming(1))
+        claimed = await claimed_by(inbox, "t")
+        follower = pid_of(replica)
+        os.kill(follower, signal.SIGSTOP)
+        try:
+            for each in (inbox, again):
+                with pytest.raises(StoreUnavailable, match="record: not replica"):
+                    await each.record(claimed, DELIVERY, sent=(0, SentId("1")), sending=1)
+            await other.connection_pool.disconnect()
+            for each in (inbox, again):
+                with pytest.raises(StoreUnavailable, match="settle: not replica"):
+                    await each.settle(claimed, None)
+        finally:
+            os.kill(follower, signal.SIGCONT)
+        settled = await again.settle(claimed, None)
+        for client in (one, other):
+            await client.aclose()
+
+    assert settled == "done"
 
 
 async def test_after_a_failover_nothing_that_was_acknowledged_is_gone() -> None:
