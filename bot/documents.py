@@ -115,12 +115,18 @@ class Documents:
         """Read them; again while the embedder fails some (its server is up later than we are), and if they vanish."""
         again = embed_again
         while True:
-            whole = await self.ingest()
-            if not whole:
-                log.warning("some documents have no vectors yet; they are read again in %s", again)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(None if whole else again.total_seconds()):
-                    await self._until_lost(look_every)
+            whole = False
+            try:
+                whole = await self.ingest()
+                if not whole:
+                    log.warning("some documents have no vectors yet; they are read again in %s", again)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(None if whole else again.total_seconds()):
+                        await self._until_lost(look_every)
+            except Exception:
+                # One turn of a background loop: people are answered from what is there.
+                log.exception("the documents were not read; they are read again in %s", again)
+                await asyncio.sleep(again.total_seconds())
             again = embed_again if whole else min(2 * again, EMBED_AGAIN_MOST)
 
     async def ingest(self) -> bool:

@@ -135,6 +135,29 @@ async def reasons(stores: Stores, documents: Documents) -> list[str]:
     return await readiness(asyncio.Event(), stores.inbox, {}, documents)
 
 
+async def test_a_reading_that_breaks_is_not_the_last(
+    configured: Configure, fees: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What nobody foresaw stands in the log, and ends neither the process nor reading."""
+    config = configured(fees)
+    ingest, broken = Documents.ingest, [ZeroDivisionError()]
+
+    async def breaks_once(documents: Documents) -> bool:
+        if broken:
+            raise broken.pop()
+        return await ingest(documents)
+
+    monkeypatch.setattr(Documents, "ingest", breaks_once)
+    async with open_stores(config, join=True) as stores, asyncio.timeout(30):
+        documents = Documents(config, stores)
+        async with running(documents):
+            await until_read(documents, done=True)
+        found = await search(stores)
+
+    assert "140 euros" in found.passages[0].text
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [ZeroDivisionError]
+
+
 async def test_documents_that_redis_lost_are_read_again(
     configured: Configure, fees: Path, redis: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
