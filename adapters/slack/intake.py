@@ -196,15 +196,17 @@ class Intake:
         except (StoreUnavailable, TimeoutError) as error:
             if incoming.addressing == "call":
                 self._calls.note(conversation)
-            return self._unstored(incoming, str(error) or "too slow")
+            return self._unstored(
+                incoming, error if isinstance(error, StoreUnavailable) else StoreUnavailable("too slow")
+            )
         if accepted != "unaddressed":
             self._calls.forget(conversation)
         elif self._calls.expects(conversation):
-            return self._unstored(incoming, "the call before it is yet to come again")
+            return self._unstored(incoming, StoreUnavailable("the call before it is yet to come again"))
         self._meter.received("slack", accepted)
         return _OK
 
-    def _unstored(self, incoming: Incoming, why: str) -> int:
+    def _unstored(self, incoming: Incoming, why: StoreUnavailable) -> int:
         self._meter.received("slack", "unstored")
         _log.warning("slack: %s was not stored and not acknowledged: %s", incoming.id, why)
         return _NOT_STORED
