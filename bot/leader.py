@@ -52,11 +52,15 @@ class LedReceiver:
         self._leader = leader
         self._displaced = displaced
         self._name = name
-        self._standing_by = False
+        self._standing_by = self._leading = False
 
     def not_ready(self) -> str | None:
         """Why messages cannot reach us now; None when they can, or when another process receives them."""
         return None if self._standing_by else self._receiver.not_ready()
+
+    def receives(self) -> bool:
+        """Whether messages reach this process; never while another process receives, or nobody knows who."""
+        return self._leading and self._receiver.receives()
 
     def silence(self) -> timedelta | None:
         """How long nothing has come; None while another process receives, or if nothing ever came."""
@@ -77,7 +81,7 @@ class LedReceiver:
 
     async def _lead(self, stop: asyncio.Event) -> None:
         """Receive until we are stopped, or another does."""
-        ending = asyncio.Event()
+        ending, self._leading = asyncio.Event(), True
         receiving = asyncio.create_task(self._receiver.run(ending), name=f"{self._name} - receive while leading")
         try:
             while not stop.is_set() and not receiving.done():
@@ -89,6 +93,7 @@ class LedReceiver:
             ending.set()
             await asyncio.wait([receiving], timeout=STOP_WAIT.total_seconds())
         finally:
+            self._leading = False
             receiving.cancel()
             for result in await asyncio.gather(receiving, return_exceptions=True):
                 if isinstance(result, Exception):

@@ -43,6 +43,9 @@ class Receiver(Protocol):
     def not_ready(self) -> str | None:
         """Why messages cannot reach us now, in a few words; None when they can."""
 
+    def receives(self) -> bool:
+        """Whether they reach this very process, and not another that receives in its place."""
+
     def silence(self) -> timedelta | None:
         """How long nothing at all has come from the platform; None: nothing ever has, or another process receives."""
 
@@ -373,10 +376,7 @@ class Meter(Protocol):
     """Counters and timings; never blocks, never raises."""
 
     def received(self, platform: Platform, accepted: str) -> None:
-        """Count a platform's event by what became of it.
-
-        An `Accepted`; `ignored`, `malformed`, `unproven` (without the secret); `unstored`: it is brought again.
-        """
+        """Count an event: an `Accepted`, `ignored`, `malformed`, `unproven` (no secret), `unstored` (comes again)."""
 
     def settled(self, platform: Platform, outcome: str, seconds: float) -> None:
         """A message ended, so long after its arrival; `outcome` is an `Outcome`, `undeliverable` or `unsent`."""

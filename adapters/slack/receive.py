@@ -74,6 +74,10 @@ class SlackSocketReceiver:
         """Why messages cannot reach us now; None when they can."""
         return self._intake.reason or self._socket.reason
 
+    def receives(self) -> bool:
+        """Whether they can."""
+        return self.not_ready() is None
+
     def silence(self) -> timedelta | None:
         """How long no frame at all has come; None if none ever has."""
         return self._socket.silence
@@ -110,6 +114,10 @@ class SlackHttpReceiver:
         if self._unfit >= _UNFIT and time.monotonic() - self._unfit_at < _UNFIT_FOR_S:
             return "requests come whose signature does not fit SLACK_SIGNING_SECRET and this machine's clock"
         return self._intake.reason
+
+    def receives(self) -> bool:
+        """Whether they can."""
+        return self.not_ready() is None
 
     def silence(self) -> timedelta | None:
         """How long no signed request has come; None if none ever has."""

@@ -98,6 +98,10 @@ class TelegramReceiver:
         """Why messages cannot reach us now; None when they can."""
         return self._problem
 
+    def receives(self) -> bool:
+        """Whether they can."""
+        return self.not_ready() is None
+
     def displaced(self) -> bool:
         """Whether another process receives: Telegram has said so twice, not long ago."""
         return self._problem is not None and self._problem == self._conflict[0]

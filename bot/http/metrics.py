@@ -184,7 +184,7 @@ class PrometheusMeter:
         registry = self.registry
         self._connected = Gauge(
             "frontdesk_platform_connected",
-            "1 while messages of the platform can reach us, else 0",
+            "1 while messages of the platform reach this process, else 0",
             ["platform"],
             registry=registry,
         )
@@ -270,7 +270,7 @@ class PrometheusMeter:
         self._dead.set(math.nan if queue is None else queue.dead)
         for platform, receiver in self._receivers().items():
             silence = receiver.silence()
-            self._connected.labels(platform).set(receiver.not_ready() is None)
+            self._connected.labels(platform).set(receiver.receives())
             self._silence.labels(platform).set(math.nan if silence is None else silence.total_seconds())
         for base, count in self._documents().items():
             self._searched.labels(base).set(count)

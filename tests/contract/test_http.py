@@ -138,6 +138,10 @@ class Unreached:
         """Its own words."""
         return "Connection refused"
 
+    def receives(self) -> bool:
+        """They do not reach us."""
+        return False
+
     def silence(self) -> timedelta | None:
         """Nothing ever has come."""
         return None

@@ -31,6 +31,10 @@ class Receiving:
         """Ready while it runs."""
         return None if self.running.is_set() else "not running"
 
+    def receives(self) -> bool:
+        """While it runs."""
+        return self.running.is_set()
+
     def silence(self) -> timedelta | None:
         """Nothing ever comes."""
         return timedelta(0) if self.running.is_set() else None
@@ -128,10 +132,13 @@ async def test_of_two_receivers_one_runs_and_the_other_follows(redis: Redis) -> 
                 while leds[1].not_ready() is not None:  # noqa: ASYNC110 - the receiver has no event for it
                     await asyncio.sleep(0.01)
             alone = not receivings[1].running.is_set()
+            first = [one.receives() for one in leds]
             stop_first.set()
             await until(receivings[1], runs=True)
+            second = [one.receives() for one in leds]
 
     assert alone
+    assert (first, second) == ([True, False], [False, True])
     assert [one.runs for one in receivings] == [1, 1]
     assert await redis.exists(keys.leader("t")) == 0
 

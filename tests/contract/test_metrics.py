@@ -70,6 +70,7 @@ class _Receiver:
 
     reason: str | None = None
     silent: timedelta | None = None
+    elsewhere: bool = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Nothing comes."""
@@ -78,6 +79,10 @@ class _Receiver:
         """As told."""
         return self.reason
 
+    def receives(self) -> bool:
+        """As told."""
+        return self.reason is None and not self.elsewhere
+
     def silence(self) -> timedelta | None:
         """As told."""
         return self.silent
@@ -85,15 +90,15 @@ class _Receiver:
 
 async def test_platforms_are_asked_at_each_scrape() -> None:
     """Whether messages can come, and how long nothing has; what this process does not hear is unknown, not zero."""
-    slack, telegram = _Receiver("connecting"), _Receiver()
+    slack, telegram = _Receiver("connecting"), _Receiver(elsewhere=True)
     meter = PrometheusMeter(receivers=lambda: {"slack": slack, "telegram": telegram})
 
     first = await _scrape(meter)
     slack.reason, slack.silent = None, timedelta(seconds=7)
     second = await _scrape(meter)
 
-    assert [first["frontdesk_platform_connected", (name,)] for name in ("slack", "telegram")] == [0, 1]
-    assert [second["frontdesk_platform_connected", (name,)] for name in ("slack", "telegram")] == [1, 1]
+    assert [first["frontdesk_platform_connected", (name,)] for name in ("slack", "telegram")] == [0, 0]
+    assert [second["frontdesk_platform_connected", (name,)] for name in ("slack", "telegram")] == [1, 0]
     assert second["frontdesk_platform_silence_seconds", ("slack",)] == 7
     assert math.isnan(second["frontdesk_platform_silence_seconds", ("telegram",)])
 

@@ -191,6 +191,10 @@ class _Receiver:
         """Not ready."""
         return "connecting"
 
+    def receives(self) -> bool:
+        """Nor does it."""
+        return False
+
     def silence(self) -> timedelta | None:
         """Nothing ever came."""
         return None
