@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from bot.config import Config, load
 from bot.documents import Documents
-from bot.errors import StartError
+from bot.errors import ConfigError, StartError
 from bot.knowledge.ingest import Ingest
 from bot.ports import Found
 from bot.stores import Embedders, Stores, open_stores
@@ -73,6 +73,10 @@ async def test_a_redis_that_is_not_there_is_told_by_the_name_of_its_setting(redi
     config = load(None, {"REDIS_URL": redis_url, setting: "unix:///nowhere/redis.sock"})
 
     with pytest.raises(StartError, match=rf"start it, or correct {setting}$"):
+        async with open_stores(config, join=True, searched=False):
+            pass
+    config = load(None, {"REDIS_URL": redis_url, setting: "redis://nowhere?colour=red"})
+    with pytest.raises(ConfigError, match=rf"^{setting} has an unknown option"):
         async with open_stores(config, join=True, searched=False):
             pass
 

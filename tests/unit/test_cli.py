@@ -417,8 +417,23 @@ def test_our_own_errors_are_a_line_without_a_traceback(
 
 
 @pytest.mark.parametrize("where", ["file", "environment"])
+@pytest.mark.parametrize(
+    ("arguments", "port", "code", "event", "problem"),
+    [
+        ([], "x", 2, "The configuration needs your attention", "FRONTDESK_SERVER__PORT (server.port): found"),
+        (["--role", "worker"], "1", 2, "The configuration needs your attention", "--role worker: found no Redis"),
+        ([], "1", 1, "[hidden]: port taken", ""),
+    ],
+)
 def test_where_the_log_is_json_a_failure_at_start_is_a_line_of_it(
-    where: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    where: str,
+    arguments: list[str],
+    port: str,
+    code: int,
+    event: str,
+    problem: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whoever collects the lines of the log misses none that says why the bot does not start."""
     if where == "file":
@@ -426,22 +441,14 @@ def test_where_the_log_is_json_a_failure_at_start_is_a_line_of_it(
     else:
         monkeypatch.setenv("FRONTDESK_LOGGING__FORMAT", "json")
     monkeypatch.setenv("FRONTDESK_WEB_TOKEN", "correct-horse")
+    monkeypatch.setenv("FRONTDESK_SERVER__PORT", port)
+    application = FakeApplication(error=StartError("correct-horse: port taken"))
 
-    codes = [command("serve", "--role", "worker")]
-    codes.append(command("serve", application=FakeApplication(error=StartError("correct-horse: port taken"))))
-    monkeypatch.setenv("FRONTDESK_SERVER__PORT", "x")
-    codes.append(command("serve"))
+    assert command("serve", *arguments, application=application) == code
 
-    records = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-    failed = [record for record in records if record["level"] == "critical"]
-    assert codes == [2, 1, 2]
-    assert [record["event"] for record in failed] == [
-        "The configuration needs your attention",
-        "[hidden]: port taken",
-        "The configuration needs your attention",
-    ]
-    assert failed[0]["problems"][0].startswith("--role worker: found no Redis")
-    assert failed[2]["problems"][0].startswith("FRONTDESK_SERVER__PORT (server.port): found")
+    last = [json.loads(line) for line in capsys.readouterr().err.splitlines()][-1]
+    assert (last["level"], last["event"]) == ("critical", event)
+    assert "".join(last.get("problems", [""])).startswith(problem)
 
 
 def test_an_error_nobody_foresaw_is_logged_without_secrets(
