@@ -11,13 +11,14 @@ from bot.message import Conversation, MessageId
 from bot.ports import Receipt
 from bot.store import keys
 from bot.store.answers import RedisAnswers
+from bot.store.dead import DeadLetters
 from bot.store.forgetting import RedisForgetting
 from bot.store.inbox import RedisInbox
 from bot.store.limiter import RedisLimiter
 from bot.store.page_box import RedisPageBox
 from bot.store.scripts import Scripts
 from bot.turn import AnswerKey, Exchange, StoredAnswer
-from tests.contract.samples import START_MS, conversation, inbox_on, incoming
+from tests.contract.samples import START_MS, claimed_by, conversation, inbox_on, incoming
 
 HERE = conversation("7", "c")
 THREAD = conversation("7", "c", "t")
@@ -158,6 +159,22 @@ async def test_a_history_is_cut_at_the_mark(talk: Talk, forgetting: RedisForgett
     await forgetting.reset(HERE, START_MS)
 
     assert await talk.turn(HERE, START_MS + 2) == (EXCHANGE,)
+
+
+async def test_what_a_retried_letter_said_is_forgotten_behind_what_is_newer(
+    talk: Talk, forgetting: RedisForgetting, redis: Redis
+) -> None:
+    """Its exchange is remembered last, and is of the day on which it was written."""
+    await talk.turn(HERE, START_MS, reason="it failed")
+    letter = incoming(talk.number, HERE).id
+    await talk.turn(HERE, START_MS + 2)
+    await DeadLetters(redis, talk.scripts, partitions=2).retry(letter)
+    claimed = await claimed_by(talk.inbox, "retried")
+    await talk.inbox.settle(claimed, Exchange(question="my old secret", answer="kept", tokens=1))
+
+    await forgetting.reset(HERE, START_MS + 1)
+
+    assert await talk.turn(HERE, START_MS + 3) == (EXCHANGE,)
 
 
 async def test_an_earlier_mark_does_not_take_back_a_later_one(

@@ -10,7 +10,8 @@
 -- Returns  { conversations that had a history, exchanges erased, dead letters erased, conversations marked }
 --
 -- Mailboxes, claims and open turns are left alone: settle and bury read the marks. One script, so that no put and no
--- settle comes between mark and erasure. Twice is as once, but for the counts. O(exchanges + dead letters).
+-- settle comes between mark and erasure. Twice is as once, but for the counts.
+-- O(exchanges + dead letters), the former squared within one history, which has few.
 
 local prefix, what, conversation, person, place = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local at, mark_ms, everything, now = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7] == '1', clock(ARGV[8])
@@ -37,16 +38,15 @@ local function is_old(moment)
   return moment <= at or moment > now
 end
 
--- Histories are ordered by arrival: what is old stands first.
+-- What is old may stand behind what is newer: a retried letter's exchange does, and what was said before a clock was set
+-- back.
 local function erase_history(key)
   local old = 0
   for _, entry in ipairs(redis.call('LRANGE', key, 0, -1)) do
-    if not is_old(arrival(entry)) then
-      break
+    if is_old(arrival(entry)) then
+      old = old + redis.call('LREM', key, 0, entry)
     end
-    old = old + 1
   end
-  redis.call('LTRIM', key, old, -1)
   return old
 end
 
