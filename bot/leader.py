@@ -2,14 +2,16 @@
 
 Two that run at once for a moment, a suspended leader and its follower, do no harm: every message is stored once,
 whoever brings it. So the lead saves quarrels with the platform, and correctness does not hang on it. Therefore who led
-last goes on while nobody can know who leads; on a cluster the server that knows it may be away alone.
+last goes on while nobody can know who leads, if messages can be stored: on a cluster the server that knows may be away
+alone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Protocol
 
@@ -44,13 +46,23 @@ class LedReceiver:
         receiver: what runs.
         leader: who may.
         displaced: whether the platform says that another receives.
+        check: raises `StoreUnavailable` if nothing can be stored.
         name: for the log.
     """
 
-    def __init__(self, receiver: Receiver, leader: Leader, *, displaced: Callable[[], bool], name: str) -> None:
+    def __init__(
+        self,
+        receiver: Receiver,
+        leader: Leader,
+        *,
+        displaced: Callable[[], bool],
+        check: Callable[[], Awaitable[None]],
+        name: str,
+    ) -> None:
         self._receiver = receiver
         self._leader = leader
         self._displaced = displaced
+        self._check = check
         self._name = name
         self._standing_by = self._leading = False
 
@@ -69,25 +81,29 @@ class LedReceiver:
     async def run(self, stop: asyncio.Event) -> None:
         """Stand by until we lead, receive while we do, and so on until `stop` is set."""
         while not stop.is_set():
+            asked_at = time.monotonic()
             holds = await self._holds()
             if holds:
                 self._standing_by = False
-                await self._lead(stop)
+                await self._lead(stop, asked_at)
                 continue
             if holds is False and not self._standing_by:
                 log.info("%s: another process receives; standing by", self._name)
                 self._standing_by = True
             await pause(self._leader.life / 3, stop)
 
-    async def _lead(self, stop: asyncio.Event) -> None:
+    async def _lead(self, stop: asyncio.Event, held_since: float) -> None:
         """Receive until we are stopped, or another does."""
         ending, self._leading = asyncio.Event(), True
         receiving = asyncio.create_task(self._receiver.run(ending), name=f"{self._name} - receive while leading")
         try:
             while not stop.is_set() and not receiving.done():
                 await pause(self._leader.life / 3, stop)
+                asked_at = time.monotonic()
                 holds = await self._holds()
-                if holds is False or (holds is None and self._displaced()):
+                if holds:
+                    held_since = asked_at
+                elif holds is False or not await self._goes_on(held_since):
                     log.warning("%s: the lead is lost; another process receives from now on", self._name)
                     break
             ending.set()
@@ -110,6 +126,24 @@ class LedReceiver:
             # One turn of a background loop: what nobody foresaw must not end receiving.
             log.exception("%s: who receives could not be settled", self._name)
         return None
+
+    async def _goes_on(self, held_since: float) -> bool:
+        """Whether to receive although it cannot be settled who leads: the lead holds yet, or nobody can take it over.
+
+        Who can store nothing is cut off from Redis, and another may lead.
+        """
+        if time.monotonic() - held_since < self._leader.life.total_seconds():
+            return True
+        if self._displaced():
+            return False
+        try:
+            await self._check()
+        except StoreUnavailable:
+            return False
+        except Exception:
+            log.exception("%s: whether messages can be stored could not be found out", self._name)
+            return False
+        return True
 
     async def _leave(self) -> None:
         try:

@@ -94,7 +94,8 @@ async def _open_telegram(
         # Others may serve on this Redis too, and Telegram lets only one poll. An embedded server has one owner.
         bot_id = token.get_secret_value().partition(":")[0]
         leader = RedisLeader(stores.scripts, task=f"telegram:{bot_id}", life=min(LEAD, config.inbox.lease))
-        receiver = LedReceiver(polling, leader, displaced=polling.displaced, name="telegram")
+        check = stores.inbox.check
+        receiver = LedReceiver(polling, leader, displaced=polling.displaced, check=check, name="telegram")
     platforms.receivers["telegram"] = receiver
 
 

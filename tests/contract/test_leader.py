@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from redis.asyncio import Redis
@@ -76,9 +77,23 @@ class Doubtful:
         """Nothing."""
 
 
-def led_by(leader: Leader, receiving: Receiving, displaced: asyncio.Event | None = None) -> LedReceiver:
+async def stores() -> None:
+    """Messages can be stored."""
+
+
+async def stores_nothing() -> None:
+    """Cut off from Redis."""
+    raise StoreUnavailable("away")
+
+
+def led_by(
+    leader: Leader,
+    receiving: Receiving,
+    displaced: asyncio.Event | None = None,
+    check: Callable[[], Awaitable[None]] = stores,
+) -> LedReceiver:
     """A receiver under that leader; another receives once `displaced` is set."""
-    return LedReceiver(receiving, leader, displaced=(displaced or asyncio.Event()).is_set, name="t")
+    return LedReceiver(receiving, leader, displaced=(displaced or asyncio.Event()).is_set, check=check, name="t")
 
 
 @asynccontextmanager
@@ -196,6 +211,23 @@ async def test_who_led_last_goes_on_while_nobody_can_know_who_leads() -> None:
         await until(receiving, runs=False)
 
     assert (went_on, receiving.runs) == (True, 1)
+
+
+async def test_who_led_last_and_is_cut_off_ends_with_its_lead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It can store nothing, and another may lead by then; not before."""
+    receiving, leader, now = Receiving(), Doubtful(), [0.0]
+    monkeypatch.setattr("bot.leader.time", SimpleNamespace(monotonic=lambda: now[0]))
+    async with running(led_by(leader, receiving, check=stores_nothing)):
+        await until(receiving, runs=True)
+        leader.answer = None
+        await leader.asked_again(5)
+        went_on = receiving.running.is_set()
+        now[0] = LIFE.total_seconds()
+        await until(receiving, runs=False)
+        leader.answer = True
+        await until(receiving, runs=True)
+
+    assert (went_on, receiving.runs) == (True, 2)
 
 
 @pytest.mark.parametrize("answer", [None, ZeroDivisionError()])
