@@ -140,9 +140,6 @@ class LedReceiver:
             await self._check()
         except StoreUnavailable:
             return False
-        except Exception:
-            log.exception("%s: whether messages can be stored could not be found out", self._name)
-            return False
         return True
 
     async def _leave(self) -> None:
@@ -150,5 +147,3 @@ class LedReceiver:
             await self._leader.leave()
         except StoreUnavailable as error:
             log.warning("%s: the lead was not given back, it ends by itself: %s", self._name, error)
-        except Exception:
-            log.exception("%s: the lead was not given back, it ends by itself", self._name)
