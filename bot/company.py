@@ -18,6 +18,8 @@ TYPING_AFTER = timedelta(seconds=1)
 TYPING_EVERY = timedelta(seconds=4)
 """Telegram shows a chat action for five seconds (Bot API, sendChatAction)."""
 WORD_AFTER = timedelta(seconds=10)
+TO_SPARE = timedelta(seconds=1)
+"""Longest that the budget is waited for: on a cluster it may be away, and an answer may be ready behind the word."""
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +104,9 @@ class Company:
         if lease.told_waiting or lease.age() < self._word_after:
             return True
         try:
-            if not await self._outbound.spare(incoming.conversation, group=not incoming.reply_to.private):
+            async with asyncio.timeout(TO_SPARE.total_seconds()):
+                spared = await self._outbound.spare(incoming.conversation, group=not incoming.reply_to.private)
+            if not spared:
                 return False  # the budget is short, and the answers matter more
             first = await self._inbox.tell_waiting(lease.claimed)
             lease.told_waiting = True

@@ -24,6 +24,8 @@ WORTH_WAITING = timedelta(seconds=2)
 """Longest that one delivery sleeps for its budget; then the conversation is given back, so that it holds no worker."""
 UNNOTED = timedelta(seconds=1)
 """Longest that it waits for word of its budget while the reply, or the id of what was sent, is not written down."""
+NOTED = timedelta(seconds=4)
+"""The same when all is: a Redis that is slower counts as away, and other turns need the worker."""
 FIRST_RETRY = timedelta(seconds=2)
 LAST_RETRY = timedelta(seconds=60)
 AFTER_UNKNOWN = timedelta(seconds=15)
@@ -140,7 +142,7 @@ class Deliver:
                     return "lost"
                 unrecorded, just_sent = None, None
                 slept += wait.delay
-                if slept > WORTH_WAITING:
+                if wait.failing or slept > WORTH_WAITING:
                     return wait
                 await asyncio.sleep(wait.delay.total_seconds())
             marked = await self._record(lease, unrecorded, just_sent, index)
@@ -171,7 +173,7 @@ class Deliver:
         incoming = lease.claimed.incoming
         to = incoming.reply_to
         try:
-            async with asyncio.timeout(UNNOTED.total_seconds() if unnoted else None):
+            async with asyncio.timeout((UNNOTED if unnoted else NOTED).total_seconds()):
                 wait = await self._outbound.take(
                     incoming.conversation,
                     group=not to.private,

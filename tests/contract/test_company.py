@@ -9,9 +9,11 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
+from bot import company as company_module
 from bot.company import TYPING_AFTER, TYPING_EVERY, WORD_AFTER, Company
 from bot.errors import SendFailed, SendLimited, SendRefused, SendUnknown
 from bot.lease import Lease
+from bot.message import Conversation
 from bot.ports import Claimed
 from bot.store.inbox import RedisInbox
 from bot.store.outbound import Bucket, Buckets, RedisOutbound
@@ -312,6 +314,28 @@ async def test_without_budget_no_word(inbox: RedisInbox, scripts: FlakyScripts, 
     await company(inbox, outbound, stage).say_word_if_due(lease, "en")
 
     assert (before, stage.heard) == ([], [WORD])
+
+
+async def test_a_budget_that_says_nothing_costs_the_word_and_holds_up_nobody(
+    inbox: RedisInbox, scripts: FlakyScripts, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a cluster it lies on another server than the turn, and an answer may be ready behind the word."""
+    monkeypatch.setattr(company_module, "TO_SPARE", SOON)
+
+    class Hanging(RedisOutbound):
+        """Its server takes what it is asked and answers nothing."""
+
+        async def spare(self, conversation: Conversation, *, group: bool) -> bool:
+            """Never."""
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    lease = await waited_lease(inbox, scripts)
+
+    async with asyncio.timeout(5):
+        await company(inbox, Hanging(scripts, {}), stage).say_word_if_due(lease, "en")
+
+    assert stage.asked == []
 
 
 async def test_who_was_told_costs_no_budget_again(inbox: RedisInbox, scripts: FlakyScripts, stage: Stage) -> None:

@@ -235,37 +235,28 @@ async def test_a_finished_reply_waits_for_redis(desk: Desk, monkeypatch: pytest.
     assert (result, desk.stage.asked, desk.scripts.failing["record"]) == (Delivered(), KEYS, 0)
 
 
-async def test_a_budget_that_is_away_for_a_moment_is_waited_for(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reply is in the ledger meanwhile."""
-    monkeypatch.setattr(deliver_module, "FIRST_RETRY", MOMENT)
-    lease = await desk.message()
-    desk.scripts.failing["take"] = 3
-
-    result = await desk.deliver().deliver(lease, THREE)
-
-    assert (result, desk.stage.asked) == (Delivered(), KEYS)
-
-
 @pytest.mark.parametrize("hangs", [False, True])
 async def test_while_the_budget_is_away_the_reply_is_in_the_ledger_and_holds_no_worker(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, hangs: bool
 ) -> None:
     """On a cluster it lies on another server than the turn, which may refuse or say nothing at all."""
     monkeypatch.setattr(deliver_module, "UNNOTED", 10 * MOMENT)
-    monkeypatch.setattr(deliver_module, "WORTH_WAITING", NOW)
+    monkeypatch.setattr(deliver_module, "NOTED", 10 * MOMENT)
     desk.budget.hangs = hangs
     desk.scripts.failing["take"] = 0 if hangs else 100
 
     result = await desk.deliver().deliver(await desk.message(), THREE)
+    second = await desk.taken_over()
+    assert second.claimed.delivery is not None
+    again = await desk.deliver().deliver(second, second.claimed.delivery)
 
-    assert (result, desk.stage.asked) == (Deferred(delay=FIRST_RETRY, failing=True), [])
-    assert await desk.ledger() == ()
+    assert result == again == Deferred(delay=FIRST_RETRY, failing=True)
+    assert (second.claimed.delivery, desk.stage.asked) == (THREE, [])
 
 
 @pytest.mark.parametrize("hangs", [False, True])
 async def test_a_budget_that_is_away_forgets_no_id(desk: Desk, monkeypatch: pytest.MonkeyPatch, hangs: bool) -> None:
     """It goes away between a part and the next one: what was sent is noted at once, so that nothing goes twice."""
-    monkeypatch.setattr(deliver_module, "WORTH_WAITING", NOW)
 
     async def then_away(key: str) -> None:
         monkeypatch.setattr(deliver_module, "UNNOTED", 10 * MOMENT)
