@@ -1,7 +1,7 @@
 """The chat page's HTTP side: the page itself, `POST /chat`, and `GET /chat/events`.
 
 It stores what a person posts and hands out what waits for them; it knows nothing of answers. A post is confirmed
-only once it is stored; without that the page sends the same id again, which is stored once.
+only once it is stored; without that the page sends the same id again, for less than an hour: it is stored once.
 """
 
 from __future__ import annotations

@@ -37,6 +37,43 @@ console.log(JSON.stringify(texts.map(text => {
 })));
 """
 
+# A browser in which the page's talk can be looked at: the server is away, and time passes when it is told to.
+BROWSER = """
+const given = JSON.parse(require("fs").readFileSync(0, "utf8"));
+class Element {
+  constructor() {
+    this.className = ""; this.textContent = ""; this.hidden = false; this.style = {}; this.heard = {};
+    this.classList = { add() {}, toggle() {} };
+    this.scrollHeight = this.scrollTop = this.clientHeight = 0;
+    this.value = "";
+  }
+  appendChild(child) { return child; }
+  insertBefore(child) { return child; }
+  after(child) { buttons.push(child); }
+  remove() { buttons = buttons.filter(button => button !== this); }
+  setAttribute() {}
+  focus() {}
+  addEventListener(name, act) { this.heard[name] = act; }
+}
+let now = given.now, buttons = [];
+const elements = {}, kept = { frontdesk: JSON.stringify(given.kept) }, posted = [], realTimeout = setTimeout;
+const put = (name, value) => Object.defineProperty(globalThis, name, { value, configurable: true });
+Date.now = () => now;
+put("navigator", { language: "en" });
+put("document", {
+  documentElement: {}, addEventListener() {}, visibilityState: "visible",
+  createElement: () => new Element(), createTextNode: text => text,
+  getElementById: id => elements[id] ??= new Element(),
+});
+put("localStorage", { getItem: name => kept[name] ?? null, setItem: (name, text) => { kept[name] = text; } });
+put("EventSource", class { addEventListener() {} close() {} });
+put("addEventListener", () => {});
+put("matchMedia", () => ({ matches: false }));
+put("setInterval", () => {});
+put("setTimeout", act => realTimeout(act, 0));
+put("fetch", async (_, { body }) => { posted.push(JSON.parse(body).id); throw new Error("away"); });
+"""
+
 
 def scripts() -> list[str]:
     """The page's own scripts."""
@@ -58,6 +95,17 @@ async def shown_on_page(*texts: str) -> list[str]:
     status, out = await node("-e", DOCUMENT + scripts()[0] + SHOW, given=json.dumps(texts))
     assert status == 0, out
     found: list[str] = json.loads(out)
+    return found
+
+
+async def page_with(kept: object, *, now_ms: int, acts: str) -> list[object]:
+    """What `acts` return, an async function's lines run on a page that opens at a moment with what was kept."""
+    look = f"(async () => {{ {acts} }})().then(found => console.log(JSON.stringify(found)));"
+    status, out = await node(
+        "-e", BROWSER + "\n".join(scripts()) + look, given=json.dumps({"now": now_ms, "kept": kept})
+    )
+    assert status == 0, out
+    found: list[object] = json.loads(out)
     return found
 
 

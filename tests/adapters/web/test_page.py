@@ -7,7 +7,7 @@ import re
 import pytest
 
 from adapters.web.page import load
-from tests.adapters.web.script import needs_node, node, outside_texts, scripts, shown_on_page
+from tests.adapters.web.script import needs_node, node, outside_texts, page_with, scripts, shown_on_page
 
 CASES = {
     "Hello": '(p "Hello")',
@@ -132,6 +132,37 @@ async def test_scripts_are_sound(number: int) -> None:
     status, out = await node("--check", "-", given=scripts()[number])
 
     assert status == 0, out
+
+
+@needs_node
+async def test_a_message_is_offered_again_for_less_than_an_hour() -> None:
+    """Longer ago the server might not know its id, and answer twice; a button that was there before sends no more."""
+    items = [
+        {"who": "me", "id": "early", "text": "a", "at": 7_200_000 - 3_600_000, "state": "failed"},
+        {"who": "me", "id": "just now", "text": "b", "at": 7_200_000 - 60_000, "state": "sending"},
+    ]
+    acts = """
+        const words = () => buttons.map(button => [button.textContent, button.disabled]);
+        const found = [words()];
+        const again = async () => {
+          buttons[1].heard.click();
+          while (buttons.length < 2) await new Promise(done => realTimeout(done, 1));
+          found.push([...posted]);
+        };
+        await again();
+        now += 3_600_000;
+        await again();
+        return [...found, words()];
+    """
+
+    before, first, second, after = await page_with(
+        {"session": "s", "last": "0", "cleared": 0, "items": items}, now_ms=7_200_000, acts=acts
+    )
+
+    late = ["Not sent. Please write it again.", True]
+    assert before == [late, ["Not sent. Tap to send again.", False]]
+    assert first == second == ["just now"] * 4
+    assert after == [late, late]
 
 
 def test_no_markup_is_ever_made_from_text() -> None:
