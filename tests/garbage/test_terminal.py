@@ -28,7 +28,9 @@ async def test_lines_of_any_bytes() -> None:
     async with opened_world() as world:
         world.model.reply("An answer.")
         code, output, errors = await _chat(world, b"\n".join([*typed, b"And now?", b""]))
-    assert (code, errors) == (0, b"")
+    assert (code, errors.count(b"\n"), errors[:7]) == (0, 1, b"Redis: "), (
+        "it says which Redis it asks, and nothing else"
+    )
     assert output.count("longer than") <= 1
     assert "\x1b" not in output
     assert output.rstrip().endswith("An answer.")
