@@ -170,7 +170,7 @@ async def serve(config: Config, stop: asyncio.Event, announce: Callable[[str], N
         AsyncExitStack() as stack,
     ):
         meter = PrometheusMeter(
-            lambda: queue_state(stores.inbox, stores.dead, worker.unserved if worker else None),
+            lambda: queue_state(stores.inbox, worker.unserved if worker else None),
             lambda: platforms.receivers,
             failures,
             lambda: {} if documents is None else documents.counts,

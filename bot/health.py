@@ -11,7 +11,6 @@ from bot.errors import StoreUnavailable
 from bot.http.metrics import QueueState
 from bot.message import Platform
 from bot.ports import Receiver
-from bot.store.dead import DeadLetters
 from bot.store.inbox import RedisInbox
 from bot.store.outage import meaning
 from bot.unserved import Unserved
@@ -62,14 +61,14 @@ async def readiness(
     return [*reasons, *await intake(stop, inbox)]
 
 
-async def queue_state(inbox: RedisInbox, dead: DeadLetters, unserved: Unserved | None = None) -> QueueState:
+async def queue_state(inbox: RedisInbox, unserved: Unserved | None = None) -> QueueState:
     """What waits and what was given up, for the metrics.
 
     Raises:
         StoreUnavailable: Redis did not answer.
     """
-    (waiting, oldest), letters = await asyncio.gather(inbox.queue(), dead.count())
+    waiting, oldest, dead = await inbox.queue()
     if unserved is not None:
         # Redis takes them for put off, like those of a chat that is closed for a while.
         oldest = max(oldest, unserved.age())
-    return QueueState(waiting=waiting, oldest=oldest, dead=letters)
+    return QueueState(waiting=waiting, oldest=oldest, dead=dead)

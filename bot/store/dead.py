@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import cast
@@ -12,7 +11,6 @@ from bot.message import Incoming
 from bot.store import keys
 from bot.store.client import translated
 from bot.store.cluster import Client
-from bot.store.partitions import of_those_that_answer
 from bot.store.scripts import Scripts
 
 
@@ -30,21 +28,6 @@ class DeadLetters:
         self._redis = redis
         self._scripts = scripts
         self._prefixes = [keys.inbox(partition, lane) for partition in range(partitions)]
-
-    async def count(self) -> int:
-        """How many there are, for the metrics; ZCOUNT in each partition, side by side, O(log n).
-
-        Those of a server that hangs are left out. By our clock, near enough for what is kept for days.
-
-        Raises:
-            StoreUnavailable: no partition answered.
-        """
-        since_ms = (self._scripts.now_ms or time.time_ns() // 1_000_000) - keys.DEAD_MS
-        return sum(await of_those_that_answer(self._count_in(prefix, since_ms) for prefix in self._prefixes))
-
-    async def _count_in(self, prefix: str, since_ms: int) -> int:
-        with translated("count the dead letters"):
-            return await self._redis.zcount(f"{prefix}:dead", since_ms, "+inf")
 
     async def list(self) -> Sequence[DeadLetter]:
         """All of them, the latest burial first. Two round trips for each partition; not atomic.

@@ -374,20 +374,21 @@ class RedisInbox:
             for partition in range(self._partitions)
         )
 
-    async def queue(self) -> tuple[int, timedelta]:
-        """Messages waiting, and how long the oldest has waited to be taken up, for the metrics; see `queue.lua`.
+    async def queue(self) -> tuple[int, timedelta, int]:
+        """Messages waiting, how long the oldest has waited to be taken up, and dead letters; see `queue.lua`.
 
         One round trip for each partition, side by side; those of a server that hangs are left out.
 
         Raises:
             StoreUnavailable: no partition answered.
         """
+        asked = MOST_COUNTED, keys.DEAD_MS, self._scripts.now
         answers = await of_those_that_answer(
-            self._scripts.run("queue", [keys.inbox(partition, self._lane)], MOST_COUNTED, self._scripts.now)
+            self._scripts.run("queue", [keys.inbox(partition, self._lane)], *asked)
             for partition in range(self._partitions)
         )
-        counts, ages_ms = zip(*cast("list[list[int]]", answers), strict=True)
-        return sum(counts), timedelta(milliseconds=max(0, *ages_ms))
+        counts, ages_ms, dead = zip(*cast("list[list[int]]", answers), strict=True)
+        return sum(counts), timedelta(milliseconds=max(0, *ages_ms)), sum(dead)
 
     async def _run_ledger(self, name: str, script_keys: Sequence[str], *arguments: Argument) -> object:
         """What was shown to a person should outlive the server that noted it, where there is a second one."""

@@ -367,4 +367,4 @@ async def test_a_queue_of_the_future_has_no_age(clock: Clock, inbox: RedisInbox)
     await inbox.put(incoming(1, HERE))
     clock.move(-HOUR)
 
-    assert await inbox.queue() == (1, timedelta(0))
+    assert await inbox.queue() == (1, timedelta(0), 0)

@@ -352,7 +352,7 @@ class InboxMachine(RuleBasedStateMachine):
         waiting = sum(len(box.mail) for box in self.model.boxes.values())
         heads = [self.model.boxes[where].mail[0] for where in self.model.due(self.now, has_place=True)]
         age_ms = max((self.now - head.arrived_ms for head in heads), default=0)
-        expected = waiting, timedelta(milliseconds=age_ms)
+        expected = waiting, timedelta(milliseconds=age_ms), len(self.model.dead)
         assert self.runner.run(self.inbox.queue()) == expected
 
     @invariant()

@@ -131,7 +131,7 @@ async def test_the_age_of_the_queue_is_that_of_the_oldest_who_may_be_taken_up(
     await inbox.defer(claims[2], IN_LINE)
     line = await inbox.queue()
 
-    assert (due, line) == ((4, timedelta(milliseconds=997)), (4, timedelta(milliseconds=998)))
+    assert (due, line) == ((4, timedelta(milliseconds=997), 0), (4, timedelta(milliseconds=998), 0))
 
 
 async def test_more_conversations_than_are_looked_at_are_counted_as_one_message_each(
@@ -143,7 +143,7 @@ async def test_more_conversations_than_are_looked_at_are_counted_as_one_message_
     await inbox.defer(await claimed_by(inbox, "0"), IN_LINE)
     scripts.now_ms = START_MS + 1000
 
-    assert await inbox.queue() == (5, timedelta(seconds=1))
+    assert await inbox.queue() == (5, timedelta(seconds=1), 0)
 
 
 # --- the word ---------------------------------------------------------------------------------------------------------

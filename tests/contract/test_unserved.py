@@ -9,7 +9,6 @@ from redis.asyncio import Redis
 
 from bot import unserved as unserved_module
 from bot.health import queue_state
-from bot.store.dead import DeadLetters
 from bot.store.scripts import Scripts
 from bot.unserved import AGAIN, LONGEST, Unserved
 from tests.contract.samples import claimed_by, conversation, inbox_on, incoming
@@ -19,15 +18,14 @@ OLD = timedelta(seconds=90)
 
 async def test_it_counts_in_the_age_of_the_queue(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     """From its arrival, though Redis takes it for put off; and no longer when nobody has met it for a while."""
-    scripts, unserved = Scripts(redis), Unserved()
-    inbox, letters = inbox_on(redis, scripts), DeadLetters(redis, scripts, partitions=1)
+    inbox, unserved = inbox_on(redis, Scripts(redis)), Unserved()
     await inbox.put(incoming(1))
     claimed = await claimed_by(inbox, "t")
     await inbox.defer(claimed, unserved.met(claimed.incoming.conversation, OLD))
 
-    ages = [(await queue_state(inbox, letters, one)).oldest for one in (None, unserved)]
+    ages = [(await queue_state(inbox, one)).oldest for one in (None, unserved)]
     monkeypatch.setattr(unserved_module, "STILL", timedelta(0))
-    ages.append((await queue_state(inbox, letters, unserved)).oldest)
+    ages.append((await queue_state(inbox, unserved)).oldest)
 
     assert ages[0] == ages[2] == timedelta(0)
     assert ages[1] >= OLD

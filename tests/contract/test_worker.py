@@ -21,7 +21,6 @@ from bot.health import readiness
 from bot.message import Command, Conversation, Incoming, MessageId, Part, SentId
 from bot.ports import Claimed, Delivery
 from bot.store import keys
-from bot.store.dead import DeadLetters
 from bot.store.doorbell import RedisDoorbell
 from bot.store.inbox import RedisInbox
 from bot.store.outbound import RedisOutbound
@@ -305,7 +304,7 @@ async def test_unknown_sends_end_after_four(desk: Cast, stage: Stage, caplog: py
     assert [round(at) for at in sent_at] == [0, 15, 75, 315]
     assert await letters(desk.redis) == [b"could not be sent"]
     assert [one for one in desk.meter.counted if one[0] == "settled"] == [("settled", "unsent")]
-    assert await DeadLetters(desk.redis, desk.scripts, partitions=1).count() == 1
+    assert await desk.inbox.queue() == (0, timedelta(0), 1)
     *tries, last = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
     assert tries == [f"it is not known whether a message went out (try {n}): no answer" for n in (1, 2, 3, 4)]
     assert last == "given up and kept as a dead letter, see `frontdesk dead list`: could not be sent"

@@ -1,16 +1,17 @@
--- What waits in one partition, for the metrics.
+-- What waits in one partition, and what was given up, for the metrics.
 --
 -- KEYS[1]  prefix of the inbox partition
 -- ARGV[1]  most conversations to look at
--- ARGV[2]  now, Unix ms; '' in production
--- Returns  { messages waiting, ms that the oldest has waited to be taken up, or again }
+-- ARGV[2]  life of a dead letter, ms
+-- ARGV[3]  now, Unix ms; '' in production
+-- Returns  { messages waiting, ms that the oldest has waited to be taken up, or again, dead letters }
 --
 -- Who is being answered, and what is put off for a while, is not waiting to be taken up.
 -- One script, because a head that is settled between two reads would look ageless. Bounded, because a scrape must not
 -- hold Redis: of more conversations those due first are looked at, and each other one counts as one message.
 -- Reads only. O(conversations).
 
-local prefix, most, now = KEYS[1], tonumber(ARGV[1]), clock(ARGV[2])
+local prefix, most, dead_ms, now = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), clock(ARGV[3])
 local due = prefix .. ':due'
 
 local function head_arrival(conversation)
@@ -31,4 +32,5 @@ local line = redis.call('ZRANGE', due, IN_LINE, '+inf', 'BYSCORE', 'LIMIT', 0, 1
 if line then
   oldest = math.min(oldest, head_arrival(line))
 end
-return { waiting, now - oldest }
+-- One that has run out stays in the set until the next burial.
+return { waiting, now - oldest, redis.call('ZCOUNT', prefix .. ':dead', now - dead_ms, '+inf') }
