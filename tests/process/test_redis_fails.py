@@ -258,9 +258,9 @@ async def is_unready(bot: Bot) -> bool:
 def check_modest(watch: Watch, tries: float) -> None:
     """Nobody spins, writes or grows because of an outage.
 
-    Connections: two full pools of a process at once, three for each message that came and was not stored, and so many a second for all turns in flight and
-    all loops. Lines: so many of each kind in ten seconds. Processor: three tenths of one for each process, and 5 ms for
-    each message that came and was not stored.
+    Connections: two full pools of a process at once, three for each message that came and was not stored, and so many a
+    second for all turns in flight and all loops. Lines: so many of each kind in ten seconds. Processor: three tenths of
+    one for each process, and 5 ms for each message that came and was not stored.
     """
     processes = len(watch.bots)
     assert watch.connections <= 256 + 3 * tries + 40 * watch.seconds, (watch, tries)
