@@ -31,9 +31,7 @@ _KEY = r"[!-~]+"
 _KEY_ALLOWED = "the key as its maker gave it, in ASCII and without blanks"
 _SHAPES = {
     "TELEGRAM_BOT_TOKEN": (r"\d+:[\w-]+", "the token BotFather gave, such as 123456789:AA…"),
-    # Shorter ones are guessed, and look like ordinary words of the configuration.
-    "TELEGRAM_WEBHOOK_SECRET": (r"[A-Za-z0-9_-]{8,256}", "8 to 256 letters, digits, _ and -"),
-    "FRONTDESK_WEB_TOKEN": (r"\S{8,}", "8 characters or more, without blanks"),
+    "TELEGRAM_WEBHOOK_SECRET": (r"[A-Za-z0-9_-]{1,256}", "up to 256 letters, digits, _ and -"),
     "SLACK_BOT_TOKEN": (r"(?!xapp-)\S+", "the bot token, which begins with xoxb- (found the app token)"),
     "SLACK_APP_TOKEN": (r"(?!xox)\S+", "the app-level token, which begins with xapp- (found a bot or user token)"),
     "OPENAI_API_KEY": (_KEY, _KEY_ALLOWED),
