@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from bot.cli import app
 from bot.cli_entry import Application, Entry, Work
 from bot.config_rules import VARIABLES
-from bot.errors import BotError, ConfigError
+from bot.errors import BotError, ConfigError, StartError
 from bot.heap import read_small_blocks
 from bot.redact import Redactor
 
@@ -72,7 +72,11 @@ async def _signalled(work: Work, stoppable: bool) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal, number)
-    await work(stop)
+    try:
+        await work(stop)
+    except StartError:
+        if not stop.is_set():
+            raise  # else it was stopped while it waited for what it needs
 
 
 def _failed(error: Exception) -> int:

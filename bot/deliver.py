@@ -156,6 +156,7 @@ class Deliver:
             outcome = await self._send_or_say_so(lease, delivery, index, attempts)
             if outcome is None or isinstance(outcome, Deferred):
                 return outcome or "lost"
+            lease.get_on()
             just_sent, attempts = (index, outcome), 0
         return Delivered(last=just_sent[1] if just_sent is not None else None)
 
@@ -212,10 +213,13 @@ class Deliver:
         try:
             return await self._send(lease, messenger, delivery, index, attempts)
         except SendRefused as error:
-            log.warning("a part was refused, the person is told so in its place: %s", error)
+            refused = error
         (said, *_) = messenger.format(self._instead(lease.claimed))
         parts = (*delivery.parts[:index], said, *delivery.parts[index + 1 :])
-        return await self._send(lease, messenger, replace(delivery, parts=parts), index, attempts)
+        outcome = await self._send(lease, messenger, replace(delivery, parts=parts), index, attempts)
+        if isinstance(outcome, str):
+            log.warning("a part was refused, the person was told so in its place: %s", refused)
+        return outcome
 
     async def _send(
         self, lease: Lease, messenger: Messenger, delivery: Delivery, index: int, attempts: int

@@ -106,6 +106,8 @@ class Documents:
 
     def __init__(self, config: Config, stores: Stores) -> None:
         self._bases = bases_of(config)
+        # Who writes `paths: []` means it; who writes nothing may run with the wrong configuration.
+        self._may_empty = not config.knowledge.paths and "paths" in config.knowledge.model_fields_set
         self._stores = stores
         self._epochs: dict[str, int] = {}
         self.done = False
@@ -149,7 +151,8 @@ class Documents:
 
     async def _sync(self, name: str, paths: Sequence[Path]) -> bool:
         passages = self._stores.knowledge[name]
-        summary = await Ingest(passages, self._stores.embedder).sync(paths, origin="config")
+        ingest = Ingest(passages, self._stores.embedder)
+        summary = await ingest.sync(paths, origin="config", may_empty=name == MAIN and self._may_empty)
         self._epochs[name], self.counts[name] = await passages.extent()
         for path, reason in summary.failed:
             if path not in summary.kept:
@@ -180,8 +183,10 @@ class Documents:
         while self.done:
             await asyncio.sleep(look_every.total_seconds())
             for name, _ in self._bases:
-                with suppress(StoreUnavailable):
+                try:
                     await self._look(name)
+                except StoreUnavailable as error:
+                    log.warning("whether the documents of %s are there could not be seen: %s", name, error)
 
     async def _look(self, name: str) -> None:
         before = self._epochs[name]

@@ -31,7 +31,7 @@ async def intake(stop: asyncio.Event, inbox: RedisInbox) -> list[str]:
         async with asyncio.timeout(STORED_WITHIN.total_seconds()):
             await inbox.check()
     except StoreUnavailable as error:
-        return [_unstored(error.__cause__ or error)]
+        return [_unstored(error.__cause__) if error.__cause__ else f"redis: nothing can be stored: {error}"]
     except TimeoutError as error:
         return [_unstored(error)]
     return []

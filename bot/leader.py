@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from bot.errors import StoreUnavailable
 from bot.ports import Receiver
@@ -23,6 +23,8 @@ STOP_WAIT = timedelta(seconds=20)
 """How long a receiver that has lost its lead may take to end before it is cancelled."""
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Leader(Protocol):
@@ -65,10 +67,13 @@ class LedReceiver:
         self._check = check
         self._name = name
         self._standing_by = self._leading = False
+        self._held_since: float | None = None  # surely; None: never, or another has led since
 
     def not_ready(self) -> str | None:
         """Why messages cannot reach us now; None when they can, or when another process receives them."""
-        return None if self._standing_by else self._receiver.not_ready()
+        if self._standing_by:
+            return None
+        return self._receiver.not_ready() or (None if self._leading else "who receives cannot be settled now")
 
     def receives(self) -> bool:
         """Whether messages reach this process; never while another process receives, or nobody knows who."""
@@ -83,16 +88,17 @@ class LedReceiver:
         while not stop.is_set():
             asked_at = time.monotonic()
             holds = await self._holds()
-            if holds:
+            if holds or (holds is None and await self._goes_on()):
                 self._standing_by = False
-                await self._lead(stop, asked_at)
+                self._held_since = asked_at if holds else self._held_since
+                await self._lead(stop)
                 continue
             if holds is False and not self._standing_by:
                 log.info("%s: another process receives; standing by", self._name)
-                self._standing_by = True
+                self._standing_by, self._held_since = True, None
             await pause(self._leader.life / 3, stop)
 
-    async def _lead(self, stop: asyncio.Event, held_since: float) -> None:
+    async def _lead(self, stop: asyncio.Event) -> None:
         """Receive until we are stopped, or another does."""
         ending, self._leading = asyncio.Event(), True
         receiving = asyncio.create_task(self._receiver.run(ending), name=f"{self._name} - receive while leading")
@@ -102,9 +108,9 @@ class LedReceiver:
                 asked_at = time.monotonic()
                 holds = await self._holds()
                 if holds:
-                    held_since = asked_at
-                elif holds is False or not await self._goes_on(held_since):
-                    log.warning("%s: the lead is lost; another process receives from now on", self._name)
+                    self._held_since = asked_at
+                elif holds is False or not await self._goes_on():
+                    log.warning("%s: the lead is lost: another process receives, or may", self._name)
                     break
             ending.set()
             await asyncio.wait([receiving], timeout=STOP_WAIT.total_seconds())
@@ -114,36 +120,34 @@ class LedReceiver:
             for result in await asyncio.gather(receiving, return_exceptions=True):
                 if isinstance(result, Exception):
                     log.error("%s: receiving failed; it is begun again", self._name, exc_info=result)
-            await self._leave()
+            await self._settled(self._leader.leave, "that another may lead")
 
-    async def _holds(self) -> bool | None:
-        """Whether we lead; None if that cannot be settled now."""
-        try:
-            return await self._leader.hold()
-        except StoreUnavailable as error:
-            log.warning("%s: who receives could not be settled: %s", self._name, error)
-        except Exception:
-            # One turn of a background loop: what nobody foresaw must not end receiving.
-            log.exception("%s: who receives could not be settled", self._name)
-        return None
-
-    async def _goes_on(self, held_since: float) -> bool:
+    async def _goes_on(self) -> bool:
         """Whether to receive although it cannot be settled who leads: the lead holds yet, or nobody can take it over.
 
         Who can store nothing is cut off from Redis, and another may lead.
         """
-        if time.monotonic() - held_since < self._leader.life.total_seconds():
+        if self._held_since is None:
+            return False
+        if time.monotonic() - self._held_since < self._leader.life.total_seconds():
             return True
-        if self._displaced():
-            return False
-        try:
-            await self._check()
-        except StoreUnavailable:
-            return False
+        return not self._displaced() and bool(await self._settled(self._can_store, "whether messages can be stored"))
+
+    async def _can_store(self) -> bool:
+        await self._check()
         return True
 
-    async def _leave(self) -> None:
+    async def _holds(self) -> bool | None:
+        """Whether we lead; None if that cannot be settled now."""
+        return await self._settled(self._leader.hold, "who receives")
+
+    async def _settled(self, act: Callable[[], Awaitable[T]], what: str) -> T | None:
+        """What comes of an act; None, and a line in the log, if it fails: that must not end receiving."""
         try:
-            await self._leader.leave()
+            return await act()
         except StoreUnavailable as error:
-            log.warning("%s: the lead was not given back, it ends by itself: %s", self._name, error)
+            log.warning("%s: %s could not be settled: %s", self._name, what, error)
+        except Exception:
+            # One turn of a background loop.
+            log.exception("%s: %s could not be settled", self._name, what)
+        return None

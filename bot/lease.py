@@ -29,6 +29,11 @@ class Lease:
         self._asked_at = asked_at
         self._until = asked_at + self._seconds
         self._missed = 0.0
+        self._got_on = False
+
+    def get_on(self) -> None:
+        """A part of its reply went out, or is known to be out."""
+        self._got_on = True
 
     def prolong(self, *, asked_at: float) -> None:
         """The lease was renewed by a request sent at `asked_at` (`time.monotonic()`)."""
@@ -60,8 +65,8 @@ class Lease:
         return self._until - time.monotonic() > needed.total_seconds()
 
     def failing(self) -> timedelta:
-        """How long its tries have failed in a row; zero if the last one did not."""
-        before = self.claimed.failing
+        """How long its tries have failed, since it last got on; zero if they have not."""
+        before = timedelta(0) if self._got_on else self.claimed.failing
         return before and before + timedelta(seconds=time.monotonic() - self._asked_at)
 
     def age(self) -> timedelta:

@@ -17,9 +17,9 @@ AGAIN = timedelta(seconds=5)
 """How long such a message is left to other workers."""
 EACH = timedelta(milliseconds=20)
 """So much longer for each other one, so that many of them do not keep this worker busy."""
-LONGEST = timedelta(seconds=20)
-STILL = timedelta(seconds=30)
-"""What was met within it counts as waiting still."""
+LONGEST = timedelta(minutes=5)
+LATE = timedelta(seconds=10)
+"""One that does not come again for so much longer is answered by another."""
 ALARM = timedelta(minutes=3)
 """So long after the last one this worker counts as not ready."""
 SAID_EACH = timedelta(minutes=1)
@@ -37,7 +37,7 @@ class Unserved:
     """Those that one worker met lately."""
 
     def __init__(self) -> None:
-        # When it was met last and when it arrived, by time.monotonic(); the latest met stands last.
+        # Until when it is waited for and when it arrived, by time.monotonic(); the latest met stands last.
         self._met: dict[ConversationId, tuple[float, float]] = {}
         self._last: dict[Platform, float] = {}
         self._said: dict[Platform, float] = {}
@@ -54,12 +54,13 @@ class Unserved:
         """
         now, platform = time.monotonic(), conversation.platform
         self._met.pop(conversation.id, None)
-        self._met[conversation.id] = now, now - age.total_seconds()
+        left_alone = min(LONGEST, AGAIN + EACH * len(self._waiting(now)))
+        self._met[conversation.id] = now + (left_alone + LATE).total_seconds(), now - age.total_seconds()
         self._last[platform] = now
         if now - self._said.get(platform, -math.inf) >= SAID_EACH.total_seconds():
             self._said[platform] = now
             log.warning("%s; set it and start this worker again", _reason(platform))
-        return min(LONGEST, AGAIN + EACH * len(self._waiting(now)))
+        return left_alone
 
     def age(self) -> timedelta:
         """Since the oldest of those arrived that still wait; zero if none does."""
@@ -72,7 +73,7 @@ class Unserved:
         return [_reason(one) for one, last in self._last.items() if now - last < ALARM.total_seconds()]
 
     def _waiting(self, now: float) -> Mapping[ConversationId, tuple[float, float]]:
-        while self._met and now - next(iter(self._met.values()))[0] > STILL.total_seconds():
+        while self._met and now > next(iter(self._met.values()))[0]:
             del self._met[next(iter(self._met))]
         return self._met
 

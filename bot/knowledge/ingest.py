@@ -121,18 +121,26 @@ class Ingest:
         self._sizes = sizes
         self._wait_for_others = wait_for_others
 
-    async def sync(self, paths: Sequence[Path], *, origin: Origin = "config", progress: Tell = ignore) -> Summary:
+    async def sync(
+        self,
+        paths: Sequence[Path],
+        *,
+        origin: Origin = "config",
+        progress: Tell = ignore,
+        may_empty: bool = False,
+    ) -> Summary:
         """Bring the knowledge base into line with what is under these paths.
 
         `config`: these are all the configured paths; documents of paths no longer among them go, unless somebody
         ingested them by hand. `cli`: these paths are added. Either way a file gone from under them is taken out.
         A path under which nothing is found is reported, and what was under it stays: its disk may not be there. A run
-        that reads no document at all takes none out.
+        that reads no document at all takes none out, unless it may.
 
         Args:
             paths: files and folders.
             origin: who asks.
             progress: told as it goes.
+            may_empty: a run that reads no document takes out what goes all the same.
 
         Raises:
             StoreUnavailable: Redis failed; what was written so far stays, the next run goes on from there.
@@ -146,7 +154,8 @@ class Ingest:
                 teller = Teller(await _bytes_of(found.files), progress)
                 run = _Run(self._passages, self._embedder, readers, teller, self._sizes)
                 await run.take_in(found.files, origin, known, summary)
-            await self._take_out(found, origin, known, summary)
+            some_read = bool(summary.added or summary.changed or summary.unchanged)
+            await self._take_out(found, origin, known, summary, may=some_read or may_empty)
             await self._end(summary)
         return summary.in_order()
 
@@ -184,10 +193,9 @@ class Ingest:
         await self._passages.settle_index()
 
     async def _take_out(
-        self, found: Walk, origin: Origin, known: Mapping[str, DocumentRecord], summary: Summary
+        self, found: Walk, origin: Origin, known: Mapping[str, DocumentRecord], summary: Summary, *, may: bool
     ) -> None:
         there = {file.name for file in found.files}
-        some_read = bool(summary.added or summary.changed or summary.unchanged)
         for path, record in known.items():
             if path in there:
                 continue
@@ -201,7 +209,7 @@ class Ingest:
                 origins = {who: root for who, root in record.origins.items() if who != "config"}
             else:
                 continue
-            if some_read:
+            if may:
                 await self._keep_for(path, record, origins, summary)
             elif not origins:
                 summary.keep(record.place)

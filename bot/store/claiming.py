@@ -13,7 +13,7 @@ import time
 from datetime import timedelta
 from typing import cast
 
-from bot.errors import StoreUnavailable
+from bot.errors import StoreBroken, StoreUnavailable
 from bot.store.client import translated
 from bot.store.cluster import server_of
 from bot.store.scripts import Scripts, milliseconds
@@ -63,6 +63,8 @@ class Claiming:
             with translated("claim"):
                 async with asyncio.timeout(ASK_AGAIN.total_seconds() if is_away and not_before else None):
                     record = await self.run(prefix, token, has_place=has_place, spared_from=spared_from)
+        except StoreBroken:
+            raise  # the server answers
         except StoreUnavailable:
             self._given[prefix] = token
             self._away[server] = time.monotonic() + PASSED_OVER.total_seconds()

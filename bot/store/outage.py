@@ -26,6 +26,10 @@ WELL_S = 10.0
 """It is back when nothing has failed for so long: longer than the tries of a part that is away alone, on a cluster,
 and than those of a server that answers some and not others."""
 
+FORGOTTEN_S = 60.0
+"""An act that is seldom done may not say for long that it is done again: a failure so long after the last one is a new
+outage."""
+
 _REFUSALS = (
     ("MISCONF", "it cannot write to its disk: make room there, and see its own log"),
     ("NOREPLICAS", "it has too few replicas to take writes"),
@@ -61,7 +65,7 @@ class Outage:
 
     def __init__(self) -> None:
         self._failing: set[str] = set()
-        self._began = 0.0
+        self._began = self._failed_last = 0.0
         self._well_since: float | None = None
 
     def failed(self, act: str, error: BaseException, said: str) -> None:
@@ -75,8 +79,12 @@ class Outage:
         words = meaning(error)
         if words is None:
             return
+        now = time.monotonic()
+        if now - self._failed_last > FORGOTTEN_S:
+            self._failing.clear()
+        self._failed_last = now
         if not self._failing:
-            self._began = time.monotonic()
+            self._began = now
             log.error("Redis is away: %s (%s)", words, said)
         self._failing.add(act)
         self._well_since = None

@@ -42,6 +42,7 @@ SEARCH_WAIT = timedelta(seconds=10)
 """For one scratch passage to be found."""
 SCRATCH_TTL = timedelta(minutes=1)
 _POLL = timedelta(milliseconds=100)
+_AWAY_POLL = timedelta(seconds=2)
 _PROGRESS_S = 5.0
 
 log = logging.getLogger(__name__)
@@ -110,7 +111,7 @@ async def probe(
         else:
             return facts
         told = True
-        await pause(_POLL, stopping)
+        await pause(_AWAY_POLL, stopping)
 
 
 async def _probe(redis: Client, place: Place, loading_wait: timedelta, stop: asyncio.Event) -> ServerFacts:

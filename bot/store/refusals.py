@@ -56,7 +56,9 @@ def told_by_server(error: Exception) -> Exception:
 
 
 def is_away(error: Exception) -> bool:
-    """It does not answer at all, which is not to say that it does not let us in."""
+    """It does not answer at all, which is not to say that it does not let us in; or what it needs is not there yet."""
+    if str(error).startswith("NOREPLICAS"):
+        return True
     return isinstance(error, (RedisConnectionError, RedisTimeoutError, OSError, ClusterDownError)) and not isinstance(
         error, (AuthenticationError, AuthorizationError)
     )
@@ -72,6 +74,8 @@ def verdict(error: Exception, command: str, place: Place) -> str:
             f"does not let us in: user or password is missing or wrong; set both in {place.setting} "
             f"(redis://user:password@host:port, special characters %-encoded)"
         )
+    if text.startswith("NOREPLICAS"):
+        return "has too few replicas to take writes: start them, or set min-replicas-to-write lower"
     if is_away(error):
         return f"cannot be reached ({reason(error)}): start it, or correct {place.setting}{_tls(place)}"
     if isinstance(error, RedisClusterException) and "not enabled" in text:

@@ -31,10 +31,8 @@ async def configured(redis: Redis, redis_url: str) -> AsyncIterator[Configure]:
 
         def make(*paths: Path, **bases: Path) -> Config:
             named = [{"name": name, "paths": [str(path)]} for name, path in bases.items()]
-            more = {
-                "FRONTDESK_KNOWLEDGE__PATHS": json.dumps([str(path) for path in paths]),
-                "FRONTDESK_KNOWLEDGE__BASES": json.dumps(named),
-            }
+            more = {"FRONTDESK_KNOWLEDGE__BASES": json.dumps(named)}
+            more["FRONTDESK_KNOWLEDGE__PATHS"] = json.dumps([str(path) for path in paths])
             return remote(redis_url, server, "test", more)
 
         yield make
@@ -46,6 +44,11 @@ def fees(tmp_path: Path) -> Path:
     (tmp_path / "fees").mkdir()
     (tmp_path / "fees" / "box.md").write_text("A safe deposit box costs 140 euros.")
     return tmp_path / "fees"
+
+
+def silent(config: Config) -> Config:
+    """One that says nothing of documents, as in a folder without config.yaml."""
+    return config.model_copy(update={"knowledge": type(config.knowledge)()})
 
 
 async def read(config: Config) -> None:
@@ -73,7 +76,7 @@ async def test_a_process_that_is_configured_for_nothing_keeps_the_documents_of_t
     await read(configured(fees))
     (tmp_path / "empty").mkdir()
 
-    await read(configured())
+    await read(silent(configured()))
     await read(configured(tmp_path / "empty"))
 
     assert await names(configured()) == ["box.md"]
@@ -83,6 +86,15 @@ async def test_a_process_that_is_configured_for_nothing_keeps_the_documents_of_t
     assert "empty was skipped: no documents there" in skipped
     assert second == first
     assert (await remove(configured(), [fees])).removed == [str(fees / "box.md")]
+    assert await names(configured()) == []
+
+
+async def test_an_empty_list_of_paths_is_meant(configured: Configure, fees: Path) -> None:
+    """Who writes it down takes the documents of the list out."""
+    await read(configured(fees))
+
+    await read(configured())
+
     assert await names(configured()) == []
 
 

@@ -242,6 +242,33 @@ async def test_who_led_last_ends_when_told_to_although_nobody_knows(answer: Exce
     assert (receiving.running.is_set(), receiving.runs) == (False, 1)
 
 
+@pytest.mark.parametrize("blip", [StoreUnavailable("away"), ZeroDivisionError()])
+async def test_who_led_last_begins_again_once_messages_can_be_stored(
+    blip: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though nobody can know yet who leads; until then it is not ready, and says why."""
+    receiving, leader, failing = Receiving(), Doubtful(), list[Exception]()
+    monkeypatch.setattr(receiving, "not_ready", lambda: None)  # as it was when it ran last
+
+    async def check() -> None:
+        if failing:
+            raise failing[0]
+
+    led = led_by(leader, receiving, check=check)
+    async with running(led):
+        await until(receiving, runs=True)
+        failing.append(blip)
+        leader.answer = None
+        async with asyncio.timeout(10):
+            while (said := led.not_ready()) is None:  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0.01)
+        failing.clear()
+        await until(receiving, runs=True)
+        ready = led.not_ready()
+
+    assert (said, ready) == ("who receives cannot be settled now", None)
+
+
 async def test_who_never_led_does_not_begin_while_nobody_can_know_who_leads() -> None:
     """Or all would."""
     receiving, leader = Receiving(), Doubtful(answer=None)

@@ -49,6 +49,19 @@ async def test_what_would_never_be_done_is_not_insisted_on() -> None:
     assert tries == 1
 
 
+@pytest.mark.parametrize("key", ["mail", "body"])
+async def test_what_cannot_be_stored_is_not_taken_for_stored_when_it_comes_again(redis: Redis, key: str) -> None:
+    """A script that Redis ends keeps what it wrote: the mark of a message that is seen comes last."""
+    inbox, name = inbox_on(redis, Scripts(redis)), f"{keys.inbox(0)}:{key}:{conversation().id}"
+    await redis.set(name, "of another kind")
+    for _ in range(2):
+        with pytest.raises(StoreBroken):
+            await inbox.put(incoming(1))
+    await redis.delete(name)
+
+    assert await inbox.put(incoming(1)) == "stored"
+
+
 async def test_an_answer_that_cannot_be_remembered_is_said_once(
     desk: Cast, stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -24,7 +24,9 @@ async def test_it_counts_in_the_age_of_the_queue(redis: Redis, monkeypatch: pyte
     await inbox.defer(claimed, unserved.met(claimed.incoming.conversation, OLD))
 
     ages = [(await queue_state(inbox, one)).oldest for one in (None, unserved)]
-    monkeypatch.setattr(unserved_module, "STILL", timedelta(0))
+    for bound in ("AGAIN", "EACH", "LATE"):
+        monkeypatch.setattr(unserved_module, bound, timedelta(0))
+    unserved.met(claimed.incoming.conversation, OLD)  # it should have come again at once
     ages.append((await queue_state(inbox, unserved)).oldest)
 
     assert ages[0] == ages[2] == timedelta(0)
@@ -34,9 +36,9 @@ async def test_it_counts_in_the_age_of_the_queue(redis: Redis, monkeypatch: pyte
 def test_many_of_them_do_not_keep_a_worker_busy(caplog: pytest.LogCaptureFixture) -> None:
     """The more there are, the longer each is left to others, within bounds; the log says it once."""
     unserved = Unserved()
-    delays = [unserved.met(conversation(str(number)), OLD) for number in range(1000)]
+    delays = [unserved.met(conversation(str(number)), OLD) for number in range(20_000)]
     again = unserved.met(conversation("0"), OLD)
 
-    assert AGAIN <= delays[0] < delays[99] < delays[999] == again == LONGEST
+    assert AGAIN <= delays[0] < delays[99] < delays[999] < delays[-1] == again == LONGEST
     assert len(caplog.records) == 1
     assert len(unserved.reasons()) == 1

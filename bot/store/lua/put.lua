@@ -48,21 +48,26 @@ for _, index in ipairs({ prefix .. ':of:u:' .. person, prefix .. ':of:p:' .. pla
   redis.call('PEXPIRE', index, index_ms)
 end
 
-local seen = prefix .. ':seen:' .. hour
-redis.call('SADD', seen, id)
-redis.call('PEXPIRE', seen, seen_ms)
+-- After all that may fail: a script that Redis ends keeps what it wrote, and a mark without its message would lose it.
+local function mark_seen()
+  local seen = prefix .. ':seen:' .. hour
+  redis.call('SADD', seen, id)
+  redis.call('PEXPIRE', seen, seen_ms)
+end
 
 local mail = prefix .. ':mail:' .. conversation
 local waiting = redis.call('LLEN', mail)
 if waiting > max_waiting then
+  mark_seen()
   return 'counted'
 end
 local full = waiting == max_waiting
 -- A /reset or /forget ahead of the clock was before this message, and the clock was set back since.
 local forgotten = forgotten_at(prefix, conversation, person, place)
 local arrived = forgotten > now and forgotten + 1 or now
-redis.call('RPUSH', mail, id)
 redis.call('HSET', prefix .. ':body:' .. conversation, id, string.format('%d:%d:', arrived, full and 1 or 0) .. record)
+redis.call('RPUSH', mail, id)
+mark_seen()
 follow_clock(prefix, now)
 redis.call('ZADD', prefix .. ':due', 'NX', now, conversation)
 note_clock(prefix, now)
