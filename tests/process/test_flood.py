@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import AsyncIterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -40,6 +41,7 @@ PATIENCE_S = 60 + 45 * EACH
 log = logging.getLogger(__name__)
 LONG = "word " * 2700
 """Several messages on both platforms."""
+STALL_S = 0.12
 LONGEST = "word " * 9000
 """More in a row than Telegram takes at once."""
 
@@ -117,6 +119,8 @@ async def test_every_answer_arrives_once_and_hardly_a_call_is_refused(world: Wor
     telegram, slack = world.telegram.enforce_limits(), world.slack.enforce_limits()
     telegram.close(CLOSED, RETRY_AFTER_S)
     slack.close(CLOSED_CHANNEL, RETRY_AFTER_S)
+    stalls: list[float] = []
+    noting = asyncio.create_task(note_stalls(stalls))
     await ask_everywhere(world)
     await world.telegram.wait_until(
         lambda: len(world.telegram.calls_of("sendChatAction")) >= CHATS, "typing in many chats"
@@ -137,13 +141,26 @@ async def test_every_answer_arrives_once_and_hardly_a_call_is_refused(world: Wor
         timeout_s=PATIENCE_S,
     )
 
+    noting.cancel()
     report(telegram, slack)
     for place, texts in expected.items():
         assert heard(world, place) == texts
     for limits, place in ((telegram, CLOSED), (slack, CLOSED_CHANNEL)):
         assert limits.forced[place]
         assert not too_early(limits.forced[place])
-        assert len(limits.refused) <= max(1, limits.calls // 1000)
+        refused = [at for at in limits.refused if not any(0 <= at - stall <= 1 for stall in stalls)]
+        assert len(refused) <= max(1, limits.calls // 1000)
+
+
+async def note_stalls(stalls: list[float]) -> None:
+    """When this process went on, and the servers in it, after standing still: what came meanwhile comes at once."""
+    last = time.monotonic()
+    while True:
+        await asyncio.sleep(0.02)
+        now = time.monotonic()
+        if now - last > STALL_S:
+            stalls.append(now)
+        last = now
 
 
 async def ask_everywhere(world: World) -> None:

@@ -58,13 +58,13 @@ class Limits:
 
     Attributes:
         calls: all that were asked about.
-        refused: those that exceeded a limit, by what they exceeded.
+        refused: when calls came that exceeded a limit (`time.monotonic()`).
         forced: when calls to a closed place came (`time.monotonic()`), by place.
     """
 
     def __init__(self) -> None:
         self.calls = 0
-        self.refused: list[Hashable] = []
+        self.refused: list[float] = []
         self.forced: dict[Hashable, list[float]] = defaultdict(list)
         self._closed: dict[Hashable, int] = {}
         self._rules: dict[Hashable, Rule] = {}
@@ -85,9 +85,9 @@ class Limits:
             self.forced[place].append(now)
             return self._closed[place]
         kept = {name: self._rules.get(name) or self._rules.setdefault(name, rule()) for name, rule in rules}
-        for name, rule in kept.items():
+        for rule in kept.values():
             if rule.free_at() > now:
-                self.refused.append(name)
+                self.refused.append(now)
                 return math.ceil(rule.free_at() - now)
         for rule in kept.values():
             rule.count(now)
