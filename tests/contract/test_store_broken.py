@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 
 import pytest
 from redis.asyncio import Redis
@@ -14,7 +15,7 @@ from bot.store.client import translated
 from bot.store.outbound import RedisOutbound
 from bot.store.scripts import Scripts
 from bot.turn import Turn
-from tests.contract.samples import START_MS, conversation, inbox_on, incoming
+from tests.contract.samples import START_MS, claimed_by, conversation, inbox_on, incoming
 from tests.contract.stage import TEXTS, Cast, Stage, answered
 
 HISTORY = f"{keys.inbox(0)}:history:{conversation().id}"
@@ -60,6 +61,32 @@ async def test_what_cannot_be_stored_is_not_taken_for_stored_when_it_comes_again
     await redis.delete(name)
 
     assert await inbox.put(incoming(1)) == "stored"
+
+
+@pytest.mark.parametrize("key", ["mail", "body", "turn", "history"])
+async def test_a_conversation_that_cannot_be_claimed_holds_up_no_other(redis: Redis, key: str) -> None:
+    """It is said to be broken each minute; when it is mended, what is left of it goes on."""
+    scripts = Scripts(redis, now_ms=START_MS)
+    inbox = inbox_on(redis, scripts)
+    for number in range(3):
+        await inbox.put(incoming(number, conversation(str(number))))
+    name = f"{keys.inbox(0)}:{key}:{conversation('0').id}"
+    await redis.delete(name)
+    await redis.set(name, "of another kind")
+
+    with pytest.raises(StoreBroken):
+        await inbox.claim("t0")
+    served = [(await claimed_by(inbox, f"t{number}")).incoming.id for number in (1, 2)]
+    nothing = await inbox.claim("t3")
+    untold = await inbox.claim_untold("t4", timedelta(milliseconds=1))
+    await redis.delete(name)
+    scripts.now_ms = START_MS + 60_000
+    after = await inbox.claim("t5", spared_from=0)
+
+    assert served == [incoming(number).id for number in (1, 2)]
+    assert (nothing, untold) == (None, None)
+    assert after is not None
+    assert (after.incoming.id == incoming(0).id) == (key in ("turn", "history"))
 
 
 async def test_an_answer_that_cannot_be_remembered_is_said_once(

@@ -14,7 +14,8 @@
 --          { conversation, body of the head message, fields and values of its turn, exchanges oldest first, now in ms,
 --            ms until the next one falls due, arrival of the oldest in line or -1 }
 --          where a body is '<arrived_ms>:<full>:<json>' and an exchange '<arrived_ms>:<json>'; the last two alone if
---          nothing is to be claimed; ms is -1 if nothing will fall due
+--          nothing is to be claimed; ms is -1 if nothing will fall due; or the error WRONGTYPE, for a conversation that
+--          cannot be claimed and is put off for a minute, so that it holds up no other
 --
 -- A server that hung carries out what was sent to it meanwhile, before anything newer: the leases that ran out while it
 -- hung are still worked on, and a claim that nobody waits for any more must not take them.
@@ -28,7 +29,7 @@ local lease_ms, exchanges, history_ms = tonumber(ARGV[2]), tonumber(ARGV[3]), to
 local has_place, wait_ms, now, until_ms = ARGV[5] == '1', tonumber(ARGV[6]), clock(ARGV[7]), tonumber(ARGV[8])
 local spared_from = tonumber(ARGV[9])
 local due = prefix .. ':due'
-local MOST_LOOKED = 50
+local MOST_LOOKED, BROKEN_AGAIN_MS = 50, 60000
 if now > until_ms then
   return string.format('%d', now)
 end
@@ -57,6 +58,18 @@ local function head_of(conversation)
   end
 end
 
+-- A key of another kind, which a hand left: its conversation alone waits for the hand that mends it.
+local KINDS = { mail = 'list', body = 'hash', turn = 'hash', history = 'list' }
+local function is_broken(conversation)
+  for name, kind in pairs(KINDS) do
+    local found = redis.call('TYPE', prefix .. ':' .. name .. ':' .. conversation).ok
+    if found ~= kind and found ~= 'none' then
+      return true
+    end
+  end
+  return false
+end
+
 local function earliest()
   while true do
     local first = redis.call('ZRANGE', due, '-inf', now, 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
@@ -65,6 +78,11 @@ local function earliest()
     local conversation = from_line and line[1] or first[1]
     if not conversation then
       return nil
+    end
+    if is_broken(conversation) then
+      redis.call('ZADD', due, now + BROKEN_AGAIN_MS, conversation)
+      note_clock(prefix, now)
+      return conversation
     end
     local id, body = head_of(conversation)
     if id then
@@ -81,8 +99,11 @@ local function earliest_untold()
   for _, base in ipairs({ 0, IN_LINE }) do
     local waiting = redis.call('ZRANGE', due, base + from, base + before, 'BYSCORE', 'LIMIT', 0, MOST_LOOKED, 'WITHSCORES')
     for i = 1, #waiting, 2 do
-      local id, body = head_of(waiting[i])
-      local known = redis.call('HMGET', prefix .. ':turn:' .. waiting[i], 'id', 'told', 'watched', 'reply')
+      local id, body = nil, nil
+      if not is_broken(waiting[i]) then
+        id, body = head_of(waiting[i])
+      end
+      local known = id and redis.call('HMGET', prefix .. ':turn:' .. waiting[i], 'id', 'told', 'watched', 'reply')
       if id and not (known[1] == id and (known[2] or known[3] or known[4])) then
         return waiting[i], id, body, base == IN_LINE
       end
@@ -106,6 +127,9 @@ else
 end
 if not conversation then
   return { what_next() }
+end
+if not id then
+  return redis.error_reply('WRONGTYPE a key of ' .. conversation)
 end
 
 -- The first write, because Redis looks whether it is full at the first one only, and lets a DEL pass: a turn that can
