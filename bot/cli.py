@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shlex
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -31,7 +30,7 @@ from bot.cli_entry import (
 )
 from bot.cli_eval import evaluations
 from bot.evaluate import Searched, read_questions
-from bot.knowledge.progress import Summary
+from bot.knowledge.progress import Summary, removal
 from bot.turn import MAIN
 from bot.welcome import start_text
 
@@ -114,7 +113,7 @@ def ingest(
             done.append(await application.ingest(settings, paths, on_progress, base))
 
     entry.run(work, False)
-    raise typer.Exit(_report(done[0]))
+    raise typer.Exit(_report(done[0], base))
 
 
 @app.command()
@@ -142,13 +141,15 @@ def search(
             typer.echo(searched.to_json())
 
 
-def _report(summary: Summary) -> int:
+def _report(summary: Summary, base: str) -> int:
     """Print what was done; 1 if nothing at all could be read."""
     counts = {name: len(getattr(summary, name)) for name in ("added", "changed", "unchanged", "removed")}
     for document, reason in summary.failed:
+        if document in summary.kept:
+            continue
         typer.echo(f"skipped {document}: {reason}", err=True)
     for path, count in summary.kept.items():
-        out = shlex.join(["frontdesk", "ingest", "--remove", path])
+        out = removal(base, [path])
         typer.echo(f"of {path} nothing is found any more, documents kept: {count}; to take them out: {out}", err=True)
     skipped = f", {len(summary.failed)} skipped" if summary.failed else ""
     typer.echo("Documents: " + ", ".join(f"{count} {name}" for name, count in counts.items()) + skipped)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -17,7 +16,7 @@ from bot.config import Config
 from bot.errors import ConfigError, EmbeddingUnavailable, StoreUnavailable
 from bot.knowledge.files import document_name, is_under
 from bot.knowledge.ingest import Ingest
-from bot.knowledge.progress import Progress, Summary
+from bot.knowledge.progress import Progress, Summary, removal
 from bot.stores import Stores, open_stores
 from bot.turn import MAIN
 
@@ -204,9 +203,8 @@ def _warn_of_kept(base: str, kept: Mapping[str, int], reasons: Mapping[str, str]
     places = ", ".join(
         f"{place} ({reasons.get(place, 'not configured')}; documents: {count})" for place, count in kept.items()
     )
-    command = ["frontdesk", "ingest", *([] if base == MAIN else ["--base", base]), "--remove", *kept]
     log.warning(
         "documents of %s are not found any more and stay as they were: %s. If they should be found, mend the paths or"
         " the mount and start again; to take them out: %s",
-        *(base, places, shlex.join(command)),
+        *(base, places, removal(base, kept)),
     )

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import shlex
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+
+from bot.turn import MAIN
 
 FILE_WEIGHT = 1_000
 """Bytes that every file counts more than it has: opening, hashing and switching it is work, too."""
+
+
+def removal(base: str, paths: Iterable[str]) -> str:
+    """The command that takes out of a knowledge base what was read from these paths."""
+    return shlex.join(["frontdesk", "ingest", *([] if base == MAIN else ["--base", base]), "--remove", *paths])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

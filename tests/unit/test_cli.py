@@ -311,6 +311,7 @@ def test_ingest_says_what_it_did_and_what_it_skipped(capsys: pytest.CaptureFixtu
     assert shown.out == "Documents: 2 added, 1 changed, 0 unchanged, 0 removed, 2 skipped\n"
     assert "skipped d.html: not UTF-8" in shown.err
     assert "documents kept: 4; to take them out: frontdesk ingest --remove old" in shown.err
+    assert shown.err.count("old") == 2
 
 
 def test_ingest_fails_if_nothing_could_be_read() -> None:
