@@ -81,7 +81,7 @@ class SlackMessenger:
                 return await self._post(to.channel, part, key, thread=to.thread)
         except SendError:
             raise
-        except Exception as error:
+        except Exception as error:  # whatever it was, it says whether the post is out
             raise send_error(error) from error
 
     async def find(self, to: ReplyTo, key: str) -> SentId | None:
@@ -97,7 +97,7 @@ class SlackMessenger:
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await self._find(to, key)
-        except Exception as error:
+        except Exception as error:  # whatever it was, nothing is known of the post
             if isinstance(error, SlackApiError):
                 if error_code(error) in _NO_LOOK:
                     _log.info("slack: may not look for a post of ours (%s)", error_code(error))

@@ -84,7 +84,7 @@ class TelegramMessenger:
         try:
             async with asyncio.timeout(self._deadline_s):
                 await self._bot.send_chat_action(int(to.channel), ChatAction.TYPING, message_thread_id=_thread(to))
-        except Exception as error:
+        except Exception as error:  # an ornament: only its limit matters
             if isinstance(error, TelegramError) and (wait := _pause(error)) is not None:
                 raise SendLimited(wait) from error
 

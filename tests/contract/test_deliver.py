@@ -578,6 +578,21 @@ async def test_what_was_surely_not_sent_is_tried_again_for_a_day(
     assert desk.meter.counted == [("sent", "limited" if limited else "failed")]
 
 
+async def test_a_part_that_goes_out_ends_the_row_of_failures(desk: Desk) -> None:
+    """What comes next has a day of its own, in the same turn, too."""
+    lease = await desk.message()
+    await desk.inbox.record(lease.claimed, THREE)
+    await desk.inbox.defer(lease.claimed, NOW, failing=True)
+    desk.passes(2 * LONG_ENOUGH)
+    lease = await desk.claim()
+    desk.stage.acts = [None, SendLimited(MINUTE)]
+    assert lease.claimed.delivery is not None
+
+    result = await desk.deliver().deliver(lease, lease.claimed.delivery)
+
+    assert (result, desk.stage.heard) == (Deferred(delay=MINUTE, failing=True), ["one"])
+
+
 @pytest.mark.parametrize("index", [0, 1, 2])
 async def test_a_part_that_is_refused_is_missed_and_the_others_follow(desk: Desk, index: int) -> None:
     """Whoever reads the rest is told in its place, once: it counts as out for whoever takes the turn over."""

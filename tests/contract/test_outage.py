@@ -57,6 +57,19 @@ async def moment_has_passed() -> None:
     await asyncio.sleep(outage_module.WELL_S)
 
 
+async def test_what_failed_long_ago_hides_no_outage(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An act that is seldom done never says that it is done again."""
+    outage = Outage()
+    outage.failed("forget", ConnectionError(), "no")
+    outage.failed("put", ConnectionError(), "no")
+    monkeypatch.setattr(outage_module, "FORGOTTEN_S", -1.0)
+    outage.failed("put", ConnectionError(), "no")
+
+    assert said(caplog) == ["Redis is away: it cannot be reached (no)"] * 2
+
+
 async def test_an_outage_is_said_once_and_once_its_end(server: str, caplog: pytest.LogCaptureFixture) -> None:
     """However many fail, and however often; a doorbell that is being set up knows nothing of the server yet."""
     async with Proxy(unix=server.removeprefix("unix://")) as proxy:

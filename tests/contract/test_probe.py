@@ -324,6 +324,19 @@ async def test_who_serves_waits_for_a_server_that_is_not_there_yet(caplog: pytes
     assert [record.levelname for record in caplog.records if "Waiting" in record.getMessage()] == ["WARNING"]
 
 
+async def test_who_serves_waits_for_the_replicas_that_a_server_wants(
+    redis: Redis, redis_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With min-replicas-to-write it takes no write before they are there, as after a failover."""
+    async with probing(redis_url) as client:
+        async with setting(redis, "min-replicas-to-write", "1"):
+            waiting = asyncio.create_task(probe(client, url=redis_url, stop=asyncio.Event()))
+            await comes_true(lambda: "too few replicas to take writes" in caplog.text)
+        facts = await waiting
+
+    assert facts.version == "8.2.3"
+
+
 async def test_a_full_server_is_told(redis: Redis, redis_url: str) -> None:
     """At its memory limit a server that never evicts refuses to write."""
     async with setting(redis, "maxmemory", "1mb"):
