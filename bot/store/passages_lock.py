@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from redis.asyncio.lock import Lock
-from redis.exceptions import LockError, RedisError
 
 from bot.errors import StoreUnavailable
 from bot.store.client import translated
@@ -40,12 +40,12 @@ async def ingest_lock(redis: Client, key: str, *, wait: timedelta) -> AsyncItera
     Raises:
         StoreUnavailable: Redis did not answer, or another held it for longer than `wait`.
     """
-    lock = redis.lock(
-        key, timeout=LIFE.total_seconds(), sleep=POLL.total_seconds(), blocking_timeout=wait.total_seconds()
-    )
-    with translated("begin an ingest"):
-        if not await lock.acquire():
+    lock = redis.lock(key, timeout=LIFE.total_seconds())
+    deadline = time.monotonic() + wait.total_seconds()
+    while not await _taken(lock):
+        if time.monotonic() >= deadline:
             raise StoreUnavailable(f"another ingest has been running for {wait.total_seconds():.0f} s")
+        await asyncio.sleep(POLL.total_seconds())
     renewal = asyncio.create_task(_renew(lock), name="passages - renew the ingest lock")
     try:
         yield
@@ -53,16 +53,23 @@ async def ingest_lock(redis: Client, key: str, *, wait: timedelta) -> AsyncItera
         renewal.cancel()
         await asyncio.wait([renewal])
         try:
-            await lock.release()
-        except (RedisError, LockError) as error:
-            log.warning("the ingest lock was not released, it ends by itself: %s", type(error).__name__)
+            with translated("end an ingest"):
+                await lock.release()
+        except StoreUnavailable as error:
+            log.warning("the ingest lock was not released, it ends by itself: %s", error)
+
+
+async def _taken(lock: Lock) -> bool:
+    with translated("begin an ingest"):
+        return bool(await lock.acquire(blocking=False))
 
 
 async def _renew(lock: Lock) -> None:
     while True:
         await asyncio.sleep(LIFE.total_seconds() / 3)
         try:
-            await lock.reacquire()
-        except (RedisError, LockError) as error:
+            with translated("go on with an ingest"):
+                await lock.reacquire()
+        except StoreUnavailable as error:
             # The ingest may go on without it (see above), and the next renewal may succeed again.
-            log.warning("the ingest lock could not be renewed: %s", type(error).__name__)
+            log.warning("the ingest lock could not be renewed: %s", error)

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import ssl
 import subprocess
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from redis.exceptions import NoPermissionError, ResponseError
 from bot.errors import ConfigError, StoreBroken, StoreUnavailable
 from bot.store.addresses import redacted
 from bot.store.client import connect, connect_blocking, translated
+from bot.store.cluster import Client
+from bot.store.passages_lock import ingest_lock
 from tests.servers.redis import redis_server
 
 pytestmark = pytest.mark.one_server
@@ -273,18 +276,31 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.close()
 
 
-async def test_a_cancelled_task_ends(redis_url: str) -> None:
+async def asks(redis: Client) -> None:
+    """A command."""
+    with translated("ask"):
+        await redis.get("fd:nothing")
+
+
+async def begins_an_ingest(redis: Client) -> None:
+    """One that has nothing to do."""
+    async with ingest_lock(redis, "fd:kb:main:ingest", wait=timedelta(seconds=1)):
+        pass
+
+
+@pytest.mark.parametrize("act", [asks, begins_an_ingest])
+async def test_a_cancelled_task_ends(redis_url: str, act: Callable[[Client], Awaitable[None]]) -> None:
     """Whatever the moment of its cancellation, a task that asks Redis in a loop ends: none is lost in the library."""
     redis = connect(redis_url)
 
-    async def ask() -> None:
+    async def go_on() -> None:
         while True:
-            with translated("ask"):
-                await redis.get("fd:nothing")
+            await act(redis)
 
     still_running = 0
     for moment in range(200):
-        task = asyncio.create_task(ask())
+        await redis.delete("fd:kb:main:ingest")  # cancelled as it was taken, it would be waited for
+        task = asyncio.create_task(go_on())
         for _ in range(moment % 40):
             await asyncio.sleep(0)
         task.cancel()

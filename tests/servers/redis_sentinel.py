@@ -44,14 +44,22 @@ class RedisSentinel:
         Raises:
             AssertionError: they do not agree in time.
         """
+        return self._agreed(self.nodes, "the Sentinels agree on the primary")
+
+    def wait_next(self, before: Node) -> Node:
+        """Wait for a primary other than the one before; the same conditions, the same error."""
+        others = [node for node in self.nodes if node is not before]
+        return self._agreed(others, "the Sentinels make another primary")
+
+    def _agreed(self, among: list[Node], what: str) -> Node:
         found: list[Node] = []
 
         def agreed() -> bool:
             ports = {self._port_named(one) for one in self.sentinels}
-            found[:] = [node for node in self.nodes if ports == {node.port} and node.is_primary()]
+            found[:] = [node for node in among if ports == {node.port} and node.is_primary()]
             return bool(found)
 
-        until(agreed, "the Sentinels agree on the primary")
+        until(agreed, what)
         return found[0]
 
     def wait_whole(self) -> None:
