@@ -12,11 +12,16 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from hypothesis import settings
 from redis.asyncio import Redis
 
 from bot.store.client import connect
 from tests.servers.redis import redis_server
 from tests.servers.redis_cluster import redis_cluster
+
+# A busy machine is no reason to fail: an example may take as long as it takes.
+settings.register_profile("frontdesk", deadline=None)
+settings.load_profile("frontdesk")
 
 ON_CLUSTER = os.environ.get("FRONTDESK_TESTED_REDIS") == "cluster"
 

@@ -5,7 +5,8 @@ would be acknowledged before they run, and a crash would lose the message. The m
 acknowledges; everything that is no message is acknowledged at once, because Slack repeats what nobody acknowledges.
 
 Messages of one conversation are put one after the other, in the order they came; conversations do not wait for each
-other. What follows a call that is yet to come again is not acknowledged either. Nothing of what people write is logged.
+other. Those that wait behind one that is not stored, and what follows a call that is yet to come again, are not
+acknowledged either. Nothing of what people write is logged.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -250,25 +252,53 @@ def _request(body: object) -> AsyncBoltRequest | None:
         return None
 
 
+@dataclass(slots=True)
+class _Line:
+    """Of one conversation: who holds or awaits the lock, and how often a message was not stored."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    users: int = 0
+    unstored: int = 0
+
+
 class _Order:
-    """One lock per conversation while somebody holds or awaits it; first come, first served. It may be left early."""
+    """One line per conversation while somebody stands in it; first come, first served. It may be left early.
+
+    Who is not stored takes along those behind it: Slack brings them again in the same order, and none overtakes.
+    """
 
     def __init__(self) -> None:
-        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+        self._lines: dict[str, _Line] = {}
 
     @asynccontextmanager
     async def of(self, conversation: str) -> AsyncIterator[Callable[[], None]]:
-        lock, users = self._locks.get(conversation, (asyncio.Lock(), 0))
-        self._locks[conversation] = (lock, users + 1)
+        """Stand in line; the block begins when it is our turn, and what it is given leaves the line.
+
+        Raises:
+            StoreUnavailable: one that stood before us left without being stored.
+        """
+        line = self._lines.setdefault(conversation, _Line())
+        line.users += 1
+        unstored_before, stored, held = line.unstored, False, ExitStack()
+
+        def leave() -> None:
+            nonlocal stored
+            stored = True
+            held.close()
+
         try:
-            await lock.acquire()
-            with ExitStack() as held:
-                held.callback(lock.release)
-                yield held.close
+            await line.lock.acquire()
+            with held:
+                held.callback(line.lock.release)
+                if line.unstored != unstored_before:
+                    raise StoreUnavailable("one before it was not stored")
+                yield leave
+            stored = True
         finally:
-            lock, users = self._locks.pop(conversation)
-            if users > 1:
-                self._locks[conversation] = (lock, users - 1)
+            line.unstored += not stored
+            line.users -= 1
+            if not line.users:
+                del self._lines[conversation]
 
 
 class _UnstoredCalls:

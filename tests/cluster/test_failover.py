@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 from redis.asyncio import RedisCluster as RedisCluster_
@@ -306,15 +307,16 @@ async def test_a_server_that_hangs_keeps_no_listener_deaf(
     monkeypatch.setattr(cluster_client, "PONG", timedelta(milliseconds=200))
     hanging, drawn = cluster.nodes[0], list[object]()
     choose = RedisCluster_.get_random_node
+    waiting = cast("RedisCluster_", connect_blocking(cluster.url, block=LISTEN))
+    await waiting.ping(target_nodes=RedisCluster_.PRIMARIES)
+    known = next(node for node in waiting.get_nodes() if node.port == hanging.port)
 
     def unlucky(of: RedisCluster_) -> ClusterNode:
-        node = next(node for node in of.get_nodes() if node.port == hanging.port) if not drawn else choose(of)
+        node = choose(of) if drawn else known
         drawn.append(node.port)
         return node
 
     monkeypatch.setattr(RedisCluster_, "get_random_node", unlucky)
-    waiting = connect_blocking(cluster.url, block=LISTEN)
-    await waiting.ping(target_nodes=RedisCluster_.PRIMARIES)
     doorbell = RedisDoorbell(waiting)
     hanging.halt()
     try:

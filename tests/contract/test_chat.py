@@ -355,7 +355,8 @@ async def test_cancelling_gives_the_connection_back(server: OpenAiServer, chat: 
 async def test_fifty_at_once_each_get_their_own(server: OpenAiServer, chat: MakeChat) -> None:
     """Concurrent answers do not mix."""
     server.reply(lambda messages: f"You asked {messages[-1]['content']}")
-    model = chat(server)
+    model = chat(server, timeout_s=120)  # fifty connections at once, on a busy machine
+    await model.complete(ASK)
 
     completions = await asyncio.gather(
         *(model.complete([ModelMessage(role="user", content=f"number {n}")]) for n in range(50))

@@ -408,7 +408,6 @@ def test_the_inbox_does_what_its_model_does(redis_url: str, partitions: int) -> 
         settings=settings(
             max_examples=1500 if THOROUGH else 50,
             stateful_step_count=80 if THOROUGH else 50,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
             # Shrinking takes minutes: only where somebody asked for them.
             phases=[Phase.explicit, Phase.reuse, Phase.generate, *([Phase.shrink] if THOROUGH else [])],

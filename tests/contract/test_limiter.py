@@ -151,7 +151,7 @@ async def test_time_never_runs_back(redis: Redis) -> None:
     assert one_more == refused(MINUTE_MS, tell=True)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     windows=st.lists(st.tuples(st.integers(1, 4), st.integers(1, 30)), min_size=1, max_size=3),
     arrivals=st.lists(st.integers(0, 100), max_size=60),

@@ -242,7 +242,7 @@ def test_no_window_of_a_platform_holds_more_than_its_rate() -> None:
         assert bucket.burst + rate.per // timedelta(milliseconds=bucket.ms_per_token) <= rate.count
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rate=st.integers(1, 40),
     per_ms=st.integers(100, 5000),

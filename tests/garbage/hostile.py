@@ -163,7 +163,6 @@ def generated(strategy: SearchStrategy[Json], count: int = EXAMPLES) -> list[Jso
         max_examples=count,
         derandomize=True,
         database=None,
-        deadline=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )

@@ -118,7 +118,7 @@ async def test_documents_made_of_traps(ingest: Ingest, passages: Passages, clien
 SYNTAX = st.lists(st.sampled_from([*"|()-@{}[]*~%$\"'=>: ", "the", "in", "费用"])).map("".join)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(question=st.text(max_size=200) | SYNTAX)
 async def test_generated_questions(redis_url: str, embedder: BuiltinEmbedder, question: str) -> None:
     """Random text and random query syntax."""

@@ -7,7 +7,7 @@ import time
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.knowledge.sentences import sentences
@@ -41,7 +41,6 @@ SOME_SIZES = st.sampled_from([SIZES, Sizes(20, 40, 5), Sizes(40, 44, 40), Sizes(
 """Each leaves room for a word beside what is repeated: else words are cut."""
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(PROSE), max_size=20).map("".join)
     | st.text(alphabet="ab.。！? \n-1，\u3000", max_size=400),
@@ -63,7 +62,6 @@ def test_no_prose_is_lost(text: str, sizes: Sizes) -> None:
     assert position == len(bare)
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(PROSE + BLOCKS), max_size=20), SOME_SIZES)
 def test_nothing_is_lost_and_the_order_is_kept(parts: list[str], sizes: Sizes) -> None:
     """Of code and tables neither: numbered, all numbers come, first in their own order, whatever is repeated."""
@@ -75,7 +73,6 @@ def test_nothing_is_lost_and_the_order_is_kept(parts: list[str], sizes: Sizes) -
     assert list(dict.fromkeys(found)) == list(range(next(numbers)))
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(PROSE + BLOCKS), max_size=20).map("".join), SOME_SIZES)
 def test_no_passage_is_too_long_or_empty(text: str, sizes: Sizes) -> None:
     """The limit holds for everything, for what is repeated too."""
@@ -244,7 +241,6 @@ def test_sentences_end_where_people_end_them(expected: list[str]) -> None:
     assert list(sentences("".join(expected))) == expected
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="aB.!?。”)1 \n-e,g字", max_size=200))
 def test_sentences_are_the_text(text: str) -> None:
     """Joined, they are what they were cut from, and none is empty."""

@@ -83,7 +83,7 @@ def shown(answer: str) -> str:
     return harmless(said, GIVEN)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(HOSTILE)
 def test_nothing_is_live_but_what_was_given(answer: str) -> None:
     """Pieces of every attack, thrown together."""

@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from adapters.slack import intake
 from adapters.slack.client import slack_client
 from adapters.slack.receive import SlackSocketReceiver
+from bot.errors import StoreUnavailable
 from bot.message import Incoming
 from bot.ports import Accepted
 from tests.adapters.slack.conftest import CountingMeter, MemoryGate, running
@@ -178,6 +179,35 @@ async def test_messages_of_a_conversation_are_put_in_order(
         await server.wait_until(lambda: len(gate.stored) == 20, "all stored")
 
     assert gate.texts == [f"message {number}" for number in range(20)]
+
+
+async def test_those_behind_one_that_is_not_stored_come_again_behind_it(
+    server: SlackServer, gate: MemoryGate, connected: Connected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that fails for a moment turns nobody's words around: Slack brings all of them again, in their order."""
+    failing, put, puts = asyncio.Event(), gate.put, 0
+
+    async def fail_first(incoming: Incoming, *, placed: Callable[[], None] | None = None) -> Accepted:
+        nonlocal puts
+        puts += incoming.conversation.channel == "D1"
+        if puts == 1 and incoming.conversation.channel == "D1":
+            await failing.wait()
+            raise StoreUnavailable("a moment")
+        return await put(incoming, placed=placed)
+
+    monkeypatch.setattr(gate, "put", fail_first)
+    monkeypatch.setattr(intake, "_PUT_S", 60.0)  # the first one must not be given up before the others came
+    async with connected:
+        for number in range(5):
+            server.say("D1", "U1", f"message {number}")
+        await server.wait_until(lambda: len(server.sockets.sent) == 5, "all sent")
+        server.say("D2", "U2", "they are here")
+        await server.wait_until(lambda: gate.stored, "what came behind them")
+        failing.set()
+        await server.wait_until(lambda: len(gate.stored) == 6, "all stored")
+
+    assert gate.texts == ["they are here"] + [f"message {number}" for number in range(5)]
+    assert puts == 1 + 5
 
 
 async def test_conversations_of_a_channel_do_not_wait_for_each_other(

@@ -158,7 +158,7 @@ def check_limits(parts: tuple[Part, ...]) -> None:
         assert units(part.text) <= 4096
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(_MARKDOWN)
 @example("```\n" + "x" * 9000 + "\n```")
 @example("> " * 200 + "deep")
@@ -172,7 +172,7 @@ def test_telegram_takes_whatever_the_model_writes(markdown: str) -> None:
     check_limits(format_markdown(markdown))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(_WORD.map(lambda word: f"q{word}q"), min_size=1, max_size=60), st.randoms(use_true_random=False))
 def test_every_word_arrives(words: list[str], random: object) -> None:
     """Whatever the formatting around them, all words arrive in their order."""

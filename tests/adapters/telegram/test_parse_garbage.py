@@ -73,7 +73,7 @@ _UPDATE = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(_UPDATE | _JSON)
 def test_garbage_is_read_ignored_or_malformed(update: object) -> None:
     """No other exception, and whatever is read can be stored as UTF-8 and read back."""
@@ -87,7 +87,7 @@ def test_garbage_is_read_ignored_or_malformed(update: object) -> None:
     assert Incoming.from_json(read.to_json().encode()) == read
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.fixed_dictionaries({"update_id": st.integers(0, 1 << 31), "message": _NEARLY_GOOD}))
 def test_a_whole_message_is_never_malformed_by_its_extras(update: object) -> None:
     """Odd optional fields do not cost the person the message."""

@@ -42,7 +42,16 @@ async def messenger(server: TelegramServer) -> AsyncIterator[Messenger]:
     """A messenger of the server's bot, with Ann's private chat open."""
     server.say("/start", user=ANN)
     async with telegram_bot(token=server.token, api_url=server.api_url) as bot:
-        yield TelegramMessenger(bot, deadline=timedelta(seconds=0.5))
+        yield TelegramMessenger(bot)
+
+
+@pytest.fixture
+async def hasty(server: TelegramServer) -> AsyncIterator[Messenger]:
+    """The same, for a server that gives no answer: its deadline passes while one waits for it."""
+    server.say("/start", user=ANN)
+    async with telegram_bot(token=server.token, api_url=server.api_url) as bot:
+        await bot.get_me()  # on a busy machine the first connection takes its time
+        yield TelegramMessenger(bot, deadline=timedelta(seconds=2))
 
 
 def in_chat(channel: int, *, thread: int | None = None, quote: int | None = None) -> ReplyTo:
@@ -185,12 +194,12 @@ async def test_a_refusal_is_final(server: TelegramServer, messenger: Messenger, 
 
 
 @pytest.mark.parametrize("fault", [CUT_AFTER, SERVER_ERROR_AFTER, GARBAGE, HANG_AFTER])
-async def test_an_unclear_end_is_unknown(server: TelegramServer, messenger: Messenger, fault: Fault) -> None:
+async def test_an_unclear_end_is_unknown(server: TelegramServer, hasty: Messenger, fault: Fault) -> None:
     """The person has the message although we got no answer to be understood: we do not claim otherwise."""
     server.fail_next("sendMessage", fault)
 
     with pytest.raises(SendUnknown):
-        await send(messenger, TO_ANN)
+        await send(hasty, TO_ANN)
 
     assert len(server.messages(ANN.id)) == 1
 
@@ -238,12 +247,12 @@ async def test_a_full_pool_is_a_failure(server: TelegramServer) -> None:
     server.say("/start", user=ANN)
     server.fail_next("sendChatAction", HANG_AFTER, times=200)
     async with telegram_bot(token=server.token, api_url=server.api_url) as bot, asyncio.TaskGroup() as group:
-        typing = TelegramMessenger(bot, deadline=timedelta(seconds=5))
-        tasks = [group.create_task(typing.typing(TO_ANN)) for _ in range(96)]
+        messenger = TelegramMessenger(bot, deadline=timedelta(minutes=2))
+        tasks = [group.create_task(messenger.typing(TO_ANN)) for _ in range(96)]
         await server.wait_until(lambda: len(server.calls_of("sendChatAction")) == 96, "every connection taken")
 
         with pytest.raises(SendFailed):
-            await send(typing, TO_ANN)
+            await send(messenger, TO_ANN)
 
         for task in tasks:
             task.cancel()
@@ -312,11 +321,11 @@ async def test_a_private_reply_that_is_limited_names_the_persons_chat(
 @pytest.mark.parametrize(
     "fault", [BLOCKED, CUT_BEFORE, SERVER_ERROR, HANG_AFTER, GARBAGE, Fault(how="raw", body=b"null")]
 )
-async def test_typing_never_fails(server: TelegramServer, messenger: Messenger, fault: Fault) -> None:
+async def test_typing_never_fails(server: TelegramServer, hasty: Messenger, fault: Fault) -> None:
     """The indicator is an ornament: whatever happens to it is nobody's concern."""
     server.fail_next("sendChatAction", fault)
 
-    await messenger.typing(TO_ANN)
+    await hasty.typing(TO_ANN)
 
     assert len(server.calls_of("sendChatAction")) == 1
 

@@ -167,7 +167,7 @@ def styled(draw: st.DrawFn) -> tuple[str, list[Entity]]:
     return text, entities
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(styled())
 def test_all_of_the_text_arrives(given_text: tuple[str, list[Entity]]) -> None:
     """The pieces together are the text, up to whitespace at the cuts, each within the limit, none blank."""
@@ -185,7 +185,7 @@ def test_all_of_the_text_arrives(given_text: tuple[str, list[Entity]]) -> None:
     assert not text[place:].strip()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(styled())
 def test_entities_stay_on_their_words(given_text: tuple[str, list[Entity]]) -> None:
     """Every entity of a piece lies within it, and each styled character is styled in its piece."""
