@@ -22,7 +22,9 @@ from bot.errors import StartError
 
 DRAIN = timedelta(seconds=5)
 """How long open requests may take to end once we are told to stop; then they are cut."""
-KEEP_ALIVE_S = 15
+KEEP_ALIVE_S = 75
+"""How long an idle connection stays open. Longer than load balancers keep theirs, 60 s by default in nginx and at AWS:
+one that we close just as they send the next call on it is a 502 to whoever called."""
 HEAD = timedelta(seconds=15)
 """How long the head of a request may take from its first byte, or from the opening of the connection."""
 BACKLOG = 512

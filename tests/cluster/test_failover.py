@@ -148,9 +148,9 @@ async def test_while_one_primary_is_away_the_others_go_on(cluster: RedisCluster,
     for node in both:
         node.halt()
     try:
-        failures.clear()
+        before = failures.total()
         got = [await claimed_by(inbox, f"more{number}") for number in range(len(here))]
-        asked_in_vain = failures.total()
+        asked_in_vain = failures.total() - before
         await renew(inbox, list(leases.values()))
         renewed = {at for at, lease in leases.items() if lease.holds_for(LEASE / 2)}
     finally:
@@ -194,8 +194,8 @@ async def test_a_server_that_was_away_is_asked_again_while_others_have_work(
     for node in both:
         node.halt()
     try:
-        failures.clear()
-        await serve(until=lambda: failures.total() >= 2)
+        before = failures.total()
+        await serve(until=lambda: failures.total() >= before + 2)
         in_vain = [*users]
     finally:
         for node in both:

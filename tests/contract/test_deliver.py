@@ -19,6 +19,7 @@ from bot.lease import Lease
 from bot.message import Conversation, Part, SentId
 from bot.ports import Delivery
 from bot.store import keys
+from bot.store.client import translated
 from bot.store.inbox import RedisInbox
 from bot.store.outbound import Bucket, Buckets, RedisOutbound
 from bot.store.scripts import Argument
@@ -50,7 +51,8 @@ class Budget(RedisOutbound):
 
     async def take(self, conversation: Conversation, *, group: bool, asker: str, person: str = "") -> timedelta:
         """As told, then as the real one."""
-        turn = cast("dict[bytes, bytes]", await self._redis.hgetall(f"{keys.inbox(0)}:turn:{conversation.id}"))
+        with translated("look at the ledger"):
+            turn = cast("dict[bytes, bytes]", await self._redis.hgetall(f"{keys.inbox(0)}:turn:{conversation.id}"))
         self.sent.append([turn[field] for field in (b"s0", b"s1", b"s2") if field in turn])
         if self.hangs:
             await asyncio.Event().wait()
