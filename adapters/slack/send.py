@@ -130,9 +130,12 @@ class SlackMessenger:
         return _sent_id(response, "ts")
 
     async def _post_ephemeral(self, to: ReplyTo, part: Part, key: str) -> SentId:
+        # What is said at the top of a channel opens a thread only by our answer; until then Slack shows nothing in it
+        # (https://docs.slack.dev/reference/methods/chat.postEphemeral).
+        thread = None if to.thread == to.quote else to.thread
         try:
             response = await self._client.chat_postEphemeral(
-                channel=to.channel, user=to.user, markdown_text=part.text, thread_ts=to.thread
+                channel=to.channel, user=to.user, markdown_text=part.text, thread_ts=thread
             )
         except SlackApiError as error:
             if error_code(error) not in _NOT_THERE:

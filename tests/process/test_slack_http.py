@@ -19,7 +19,8 @@ TEXTS = Texts.load()
 async def office() -> AsyncIterator[World]:
     """One bot for all tests here, which Slack calls; each test has a channel of its own."""
     async with opened_world() as world:
-        settings = (world.platforms(), world.slack_over_http(), world.with_model(), world.unlimited())
+        people = {"FRONTDESK_ACCESS__SLACK__USERS": '["U1", "U2", "U3", "U4"]'}
+        settings = (world.platforms(), world.slack_over_http(), world.with_model(), world.unlimited(), people)
         async with world.bot(*settings) as bot:
             world.slack.events_url = f"{bot.url}/slack/events"
             yield world
@@ -76,6 +77,16 @@ async def test_a_slash_command_is_for_the_eyes_of_who_gave_it(office: World) -> 
     assert slack.ephemerals("C3", "U3")[0]["text"] == TEXTS("forget_done_group", "en")
     assert office.asked("Which word was mine?")
     assert "stork" not in office.asked("Which word was mine?")
+
+
+async def test_who_may_not_ask_sees_that(office: World) -> None:
+    """A call at the top of a channel is refused for that person alone, where Slack shows it: no thread is open."""
+    slack = office.slack
+    slack.say("C5", "U5", f"<@{slack.workspace.bot_user}> May I come in?")
+    await slack.wait_until(lambda: slack.ephemerals("C5", "U5"), "the refusal")
+
+    assert [text_of(shown) for shown in slack.ephemerals("C5", "U5")] == [TEXTS("not_allowed", "en")]
+    assert slack.from_bot("C5") == []
 
 
 async def test_only_slack_itself_is_heard(office: World) -> None:

@@ -199,9 +199,11 @@ class WebApi:
     def _post_ephemeral(self, params: Json) -> Json:
         channel = self._postable(params)
         text = _checked_text(params)
-        ts = self.workspace.new_ts()
-        shown = {"user": params["user"], "text": text, "ts": ts}
-        channel.ephemerals.append(shown | ({"thread_ts": params["thread_ts"]} if "thread_ts" in params else {}))
+        ts, root = self.workspace.new_ts(), params.get("thread_ts")
+        # "Ephemeral messages in threads are only shown if there is already an active thread."
+        if root is None or any(m.get("thread_ts") == root != m["ts"] for m in channel.messages):
+            shown = {"user": params["user"], "text": text, "ts": ts}
+            channel.ephemerals.append(shown | ({} if root is None else {"thread_ts": root}))
         return {"message_ts": ts}
 
     def _update(self, params: Json) -> Json:

@@ -76,12 +76,20 @@ async def test_a_direct_message_is_answered_at_its_root(server: SlackServer, mes
 async def test_private_replies_in_a_channel_are_ephemeral(
     server: SlackServer, messenger: SlackMessenger, to: ReplyTo, private: bool
 ) -> None:
-    """Receipts and answers to slash commands are for the asker's eyes."""
+    """For the asker's eyes, in the channel: in a thread that nobody has opened yet Slack would not show them."""
     sent = await _send(messenger, to, private=private)
 
-    [shown] = server.ephemerals("C1", "U1")
-    assert (shown["text"], shown["ts"], shown.get("thread_ts")) == (PART.text, sent, to.thread)
+    assert server.ephemerals("C1", "U1") == [{"user": "U1", "text": PART.text, "ts": sent}]
     assert server.messages("C1") == []
+
+
+async def test_a_private_reply_in_a_thread_stays_there(server: SlackServer, messenger: SlackMessenger) -> None:
+    """What was said in a thread is answered in it."""
+    root = server.say("C1", "U1", "root")
+    said = server.say("C1", "U1", "!reset", root)
+    await _send(messenger, ReplyTo(channel="C1", thread=root, quote=said, user="U1", private=False), private=True)
+
+    assert [shown["thread_ts"] for shown in server.ephemerals("C1", "U1")] == [root]
 
 
 @pytest.mark.parametrize("missing", ["unknown channel", "not a member"])
