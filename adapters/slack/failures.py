@@ -13,7 +13,18 @@ from slack_sdk.errors import SlackApiError
 
 from bot.errors import SendError, SendFailed, SendLimited, SendRefused, SendUnknown
 
-_REFUSED = frozenset(
+CLOSED = frozenset(
+    {
+        "is_archived",
+        "restricted_action",
+        "restricted_action_non_threadable_channel",
+        "restricted_action_read_only_channel",
+        "restricted_action_thread_locked",
+        "restricted_action_thread_only_channel",
+    }
+)
+"""The bot is in that channel and may not post there."""
+_REFUSED = CLOSED | frozenset(
     {
         "as_user_not_supported",
         "cannot_reply_to_message",
@@ -21,7 +32,6 @@ _REFUSED = frozenset(
         "ekm_access_denied",
         "external_channel_migrating",
         "invalid_arguments",
-        "is_archived",
         "is_inactive",
         "markdown_text_conflict",
         "messages_tab_disabled",
@@ -30,11 +40,9 @@ _REFUSED = frozenset(
         "msg_too_long",
         "no_text",
         "not_in_channel",
-        "restricted_action",
-        "restricted_action_non_threadable_channel",
-        "restricted_action_read_only_channel",
-        "restricted_action_thread_locked",
-        "restricted_action_thread_only_channel",
+        "slack_connect_canvas_sharing_blocked",
+        "slack_connect_file_link_sharing_blocked",
+        "slack_connect_lists_sharing_blocked",
         "thread_not_found",
         "user_disabled",
         "user_not_found",

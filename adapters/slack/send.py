@@ -2,7 +2,8 @@
 
 Decides nothing and never sends twice: each call makes one post at most. Every post carries the part's key as message
 metadata, which is how a post whose answer was lost is found again. Replies for one person's eyes are ephemeral; where
-the bot is not in the channel (slash commands work everywhere) they go to the person's direct messages.
+the bot is not in the channel (slash commands work everywhere) or may not post there, they go to the person's direct
+messages.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from adapters.slack.failures import error_code, retry_after, send_error
+from adapters.slack.failures import CLOSED, error_code, retry_after, send_error
 from adapters.slack.format import format_markdown
 from bot.errors import SendError, SendFailed, SendLimited, SendUnknown
 from bot.message import Part, ReplyTo, SentId
@@ -138,7 +139,7 @@ class SlackMessenger:
                 channel=to.channel, user=to.user, markdown_text=part.text, thread_ts=thread
             )
         except SlackApiError as error:
-            if error_code(error) not in _NOT_THERE:
+            if error_code(error) not in _NOT_THERE | CLOSED:
                 raise
             return await self._post(await self._direct_channel(to.user), part, key, thread=None)
         return _sent_id(response, "message_ts")

@@ -105,6 +105,17 @@ async def test_a_slash_command_where_we_are_not_is_answered_in_direct_messages(
     assert [message["text"] for message in server.from_bot("DU1")] == [PART.text]
 
 
+@pytest.mark.parametrize("code", ["is_archived", "restricted_action", "restricted_action_thread_only_channel"])
+async def test_a_private_reply_where_we_may_not_post_goes_to_the_person(
+    server: SlackServer, messenger: SlackMessenger, code: str
+) -> None:
+    """Who is limited is not left without a word."""
+    server.fail("chat.postEphemeral", Fault(error=code))
+    await _send(messenger, CHANNEL, private=True)
+
+    assert [message["text"] for message in server.from_bot("DU1")] == [PART.text]
+
+
 async def test_one_connection_serves_many_posts(server: SlackServer, messenger: SlackMessenger) -> None:
     """Posts in sequence all arrive, each once."""
     for number in range(20):
@@ -148,7 +159,13 @@ async def test_a_pause_of_nothing_is_a_second(server: SlackServer, messenger: Sl
     assert caught.value.retry_after == timedelta(seconds=1)
 
 
-@pytest.mark.parametrize("code", ["channel_not_found", "not_in_channel", "is_archived", "msg_too_long", "no_text"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("channel_not_found", "not_in_channel", "is_archived", "msg_too_long", "no_text"),
+        *(f"slack_connect_{what}_sharing_blocked" for what in ("file_link", "canvas", "lists")),
+    ],
+)
 async def test_a_refusal_is_final(server: SlackServer, messenger: SlackMessenger, code: str) -> None:
     """The message will never be taken."""
     server.fail("chat.postMessage", Fault(error=code))
