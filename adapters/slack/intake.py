@@ -6,7 +6,7 @@ acknowledges; everything that is no message is acknowledged at once, because Sla
 
 Messages of one conversation are put one after the other, in the order they came; conversations do not wait for each
 other. Those that wait behind one that is not stored, and what follows a call that is yet to come again, are not
-acknowledged either. Nothing of what people write is logged.
+acknowledged either; but slash commands, which Slack never brings again. Nothing of what people write is logged.
 """
 
 from __future__ import annotations
@@ -184,16 +184,16 @@ class Intake:
             self._meter.received("slack", "ignored")
             _log.debug("slack: passed over: %s", parsed.reason)
             return _OK
-        return await self._put(parsed)
+        return await self._put(parsed, comes_again="command" not in body)
 
     def _parse(self, body: Json, me: Me) -> Incoming | Ignored:
         return parse_slash(body, me, now=datetime.now(UTC)) if "command" in body else parse_event(body, me)
 
-    async def _put(self, incoming: Incoming) -> int:
+    async def _put(self, incoming: Incoming, *, comes_again: bool) -> int:
         conversation = incoming.conversation.id
         try:
             # The wait for those before it counts: behind a Redis that hangs the line must not grow.
-            async with asyncio.timeout(_PUT_S), self._order.of(conversation) as leave:
+            async with asyncio.timeout(_PUT_S), self._order.of(conversation, comes_again=comes_again) as leave:
                 accepted = await self._gate.put(incoming, placed=leave)
         except (StoreUnavailable, TimeoutError) as error:
             if incoming.addressing == "call":
@@ -254,32 +254,35 @@ def _request(body: object) -> AsyncBoltRequest | None:
 
 @dataclass(slots=True)
 class _Line:
-    """Of one conversation: who holds or awaits the lock, and how often a message was not stored."""
+    """Of one conversation: how many came, how many hold or await the lock, and the places of those not stored."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    came: int = 0
     users: int = 0
-    unstored: int = 0
+    unstored: list[int] = field(default_factory=list)
 
 
 class _Order:
     """One line per conversation while somebody stands in it; first come, first served. It may be left early.
 
-    Who is not stored takes along those behind it: Slack brings them again in the same order, and none overtakes.
+    Who is not stored takes along those behind it: Slack brings them again in the same order, and none overtakes. One
+    that does not come again is neither taken along nor takes others along.
     """
 
     def __init__(self) -> None:
         self._lines: dict[str, _Line] = {}
 
     @asynccontextmanager
-    async def of(self, conversation: str) -> AsyncIterator[Callable[[], None]]:
+    async def of(self, conversation: str, *, comes_again: bool) -> AsyncIterator[Callable[[], None]]:
         """Stand in line; the block begins when it is our turn, and what it is given leaves the line.
 
         Raises:
             StoreUnavailable: one that stood before us left without being stored.
         """
         line = self._lines.setdefault(conversation, _Line())
+        line.came += 1
         line.users += 1
-        unstored_before, stored, held = line.unstored, False, ExitStack()
+        place, known, stored, held = line.came, len(line.unstored), False, ExitStack()
 
         def leave() -> None:
             nonlocal stored
@@ -290,12 +293,13 @@ class _Order:
             await line.lock.acquire()
             with held:
                 held.callback(line.lock.release)
-                if line.unstored != unstored_before:
+                if comes_again and any(other < place for other in line.unstored[known:]):
                     raise StoreUnavailable("one before it was not stored")
                 yield leave
             stored = True
         finally:
-            line.unstored += not stored
+            if comes_again and not stored:
+                line.unstored.append(place)
             line.users -= 1
             if not line.users:
                 del self._lines[conversation]
