@@ -1,7 +1,9 @@
 """Telegram's updates by webhook: Telegram calls us, and is answered 200 only when the message is stored.
 
-Until then it keeps the update and brings it again, for up to 24 hours; those of one chat come one after another
-(https://core.telegram.org/bots/api#setwebhook). Any number of gateways may listen behind one address.
+Until then it keeps the update and brings it again, for up to 24 hours
+(https://core.telegram.org/bots/api#getting-updates). No order is promised; Telegram's server, as published, keeps an
+update that failed at the head of its queue and sends what stands behind it later (tdlib/telegram-bot-api,
+WebhookActor.cpp). Any number of gateways may listen behind one address.
 
 Whoever has the token can take the webhook away, and nothing tells us. So we ask now and then. One that was removed is
 set again, at most once an hour for each gateway: whoever removes it more often means it. The address of another is left
@@ -34,6 +36,9 @@ SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - the name of a 
 _CANNOT_BRING = "Telegram cannot bring its messages to telegram.webhook_url"
 _PUT_S = 10.0
 """Telegram waits longer for an answer, and repeats the update when there is none."""
+_AGAIN_S = 2
+"""After a 503, by Retry-After, in whole seconds. Without it Telegram waits twice as long each time, up to one or two
+minutes (`on_update_error` in the same WebhookActor.cpp), and people would wait on when all is well again."""
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +150,7 @@ class TelegramWebhook(TelegramReceiver):
             log.warning("telegram: a call of the webhook without its secret was refused")
             return Response(status_code=401)
         if self._me is None:
-            return Response(status_code=503)
+            return _response(503)
         self._heard = time.monotonic()
         try:
             body = await body_of(request)
@@ -157,7 +162,7 @@ class TelegramWebhook(TelegramReceiver):
             update = loads(body.decode())
         except ValueError:
             update = None
-        return Response(status_code=await self._take(update, self._me))
+        return _response(await self._take(update, self._me))
 
     async def _take(self, update: object, me: Me) -> int:
         incoming = self._read(update, me)
@@ -173,3 +178,7 @@ class TelegramWebhook(TelegramReceiver):
             return 503
         self._meter.received("telegram", accepted)
         return 200
+
+
+def _response(status: int) -> Response:
+    return Response(status_code=status, headers={"Retry-After": str(_AGAIN_S)} if status == 503 else None)

@@ -210,6 +210,7 @@ async def bear(office: Office, fault: str) -> None:
     assert set(updates) <= unconfirmed
     assert not {asking(f"s{person}", MEANWHILE) for person in office.people} & set(acknowledged)
     assert said <= {0, 503}
+    assert {wait for waits in world.telegram.webhook.waits.values() for wait in waits} <= {2}
     check_modest(watch, tries)
     await comes(lambda: all(map(is_whole, office.answers())), f"everybody's answers, after {fault}")
     await comes(office.crowd_is_answered, "the crowd's answers", seconds=240)

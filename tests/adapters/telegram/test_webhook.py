@@ -46,7 +46,7 @@ async def listening(server: TelegramServer, gate: FakeGate, meter: FakeMeter) ->
 
 
 async def posted(webhook: TelegramWebhook, body: bytes, secret: str = SECRET) -> int:
-    """The status that a call with this body gets."""
+    """The status that a call with this body gets; who is to come again hears when, and nobody else."""
     sent = False
 
     async def receive() -> Message:
@@ -57,7 +57,9 @@ async def posted(webhook: TelegramWebhook, body: bytes, secret: str = SECRET) ->
 
     headers = [(b"x-telegram-bot-api-secret-token", secret.encode())] if secret else []
     scope = {"type": "http", "method": "POST", "path": "/telegram/webhook", "headers": headers}
-    return (await webhook.handle(Request(scope, receive))).status_code
+    response = await webhook.handle(Request(scope, receive))
+    assert response.headers.get("Retry-After") == ("2" if response.status_code == 503 else None)
+    return response.status_code
 
 
 async def test_telegram_is_told_where_we_are(server: TelegramServer) -> None:
