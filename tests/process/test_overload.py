@@ -266,6 +266,7 @@ async def test_bounds_hold_under_overload(world: World) -> None:
     assert (flooded.count(full), len(flooded)) == (1, 3)
     assert 0 < sum(used) <= per_day
     assert len(used) < 12
+    assert len([shown for number in range(12) for shown in world.slack.ephemerals(f"C{number}", "UGREEDY")]) == 1
     assert codes == [0, 0, 0]
 
 
