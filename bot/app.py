@@ -64,6 +64,7 @@ from bot.steps.reuse import Reuse
 from bot.steps.rewrite import Rewrite
 from bot.steps.screen import Screen
 from bot.steps.similar import Similar
+from bot.stopping import end, unless_stopped
 from bot.store import keys
 from bot.store.client import failures
 from bot.stores import Stores, keep_server, open_stores
@@ -247,8 +248,7 @@ async def run_parts(
                 await working
             stop_http.set()
             await serving
-            for task in background:
-                task.cancel()
+            await end([*background, *receiving])
             log.info("stopped")
     except* (StartError, StoreUnavailable) as group:
         raise first_of(group) from None
@@ -276,7 +276,7 @@ async def chat(config: Config, stop: asyncio.Event) -> None:
     async with open_stores(config, join=True, lane=keys.TERMINAL) as stores, AsyncExitStack() as stack:
         meter = PrometheusMeter()
         if stores.server is not None and stores.server.started_here and any(paths for _, paths in bases_of(config)):
-            await Documents(config, stores).ingest()
+            await unless_stopped(Documents(config, stores).ingest(), stop)
         messengers: dict[Platform, Messenger] = {"terminal": PageMessenger("terminal", stores.page_box)}
         worker = await build_worker(config, stores, messengers, texts, meter, stack)
         stop_worker = asyncio.Event()
@@ -297,8 +297,7 @@ async def chat(config: Config, stop: asyncio.Event) -> None:
             )
             stop_worker.set()
             await working
-            for task in listening:
-                task.cancel()
+            await end(listening)
 
 
 class ClosingGate:

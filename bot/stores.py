@@ -20,11 +20,12 @@ from bot.config_tree import Embeddings
 from bot.errors import StartError
 from bot.message import Platform
 from bot.ports import Embedder
+from bot.stopping import unless_stopped
 from bot.store import keys
 from bot.store.answers import RedisAnswers
 from bot.store.answers_index import AnswersIndex
 from bot.store.bases import KnowledgeBases
-from bot.store.client import connect, connect_blocking
+from bot.store.client import close, connect, connect_blocking
 from bot.store.cluster import Client
 from bot.store.dead import DeadLetters
 from bot.store.doorbell import RedisDoorbell
@@ -104,21 +105,22 @@ async def open_stores(
         join: use an embedded server that a running bot owns; without it we must be its owner.
         searched: False where no question will be searched: the embedder, which takes a second and 100 MB, is not
             made ready.
-        stop: if given, a Redis that does not answer yet is waited for, see `probe`, until this is set.
+        stop: if given, a Redis that does not answer yet is waited for, see `probe`, until this is set; an embedded one
+            that is starting ends then.
 
     Raises:
         StartError: Redis cannot be reached or started, or is not one that we can use; says what to do.
         StoreUnavailable: it went away while being opened.
     """
     async with AsyncExitStack() as stack:
-        server, url = await _reach(config, stack, join=join)
+        server, url = await _reach(config, stack, stop, join=join)
         redis = await _client(url, config.redis_setting, stack, stop, config.inbox.durability)
         kb_redis = redis
         if config.knowledge.redis_url is not None:
             setting = config.named("knowledge.redis_url")
             kb_redis = await _client(config.knowledge.redis_url.get_secret_value(), setting, stack, stop)
         waiting = connect_blocking(url, block=LISTEN)
-        stack.push_async_callback(waiting.aclose)
+        stack.push_async_callback(close, waiting)
         await fix_partitions(redis, config.inbox.partitions)
         embedders = Embedders(config, stack, warm=searched)
         embedder = await embedders.configured()
@@ -149,10 +151,15 @@ async def keep_server(server: EmbeddedRedis) -> None:
         log.info("the embedded Redis answers again")
 
 
-async def _reach(config: Config, stack: AsyncExitStack, *, join: bool) -> tuple[EmbeddedRedis | None, str]:
+async def _reach(
+    config: Config, stack: AsyncExitStack, stop: asyncio.Event | None, *, join: bool
+) -> tuple[EmbeddedRedis | None, str]:
     if config.redis_url is not None:
         return None, config.redis_url.get_secret_value()
-    server = await stack.enter_async_context(embedded(config.redis.data_dir, join=join))
+    starting = stack.enter_async_context(embedded(config.redis.data_dir, join=join))
+    server = await unless_stopped(starting, stop or asyncio.Event())
+    if server is None:
+        raise StartError("stopped before the embedded Redis was ready")
     return server, server.url
 
 
@@ -160,7 +167,7 @@ async def _client(
     url: str, setting: str, stack: AsyncExitStack, stop: asyncio.Event | None, durability: Durability = "memory"
 ) -> Client:
     redis = connect(url, setting=setting)
-    stack.push_async_callback(redis.aclose)
+    stack.push_async_callback(close, redis)
     await probe(redis, url=url, setting=setting, durability=durability, stop=stop)
     return redis
 

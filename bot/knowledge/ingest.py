@@ -250,12 +250,20 @@ class _Run:
                 await self._take_one(file, origin, known.get(file.name), summary)
                 self._teller.done(file.name)
 
+        # No TaskGroup: one that ends by an error forgets that it was cancelled meanwhile.
+        hands = [
+            asyncio.create_task(work(), name=f"ingest - hand {number}") for number in range(min(IN_HAND, len(files)))
+        ]
         try:
-            async with asyncio.TaskGroup() as tasks:
-                for number in range(min(IN_HAND, len(files))):
-                    tasks.create_task(work(), name=f"ingest - hand {number}")
-        except ExceptionGroup as group:
-            raise group.exceptions[0] from None
+            if hands:
+                await asyncio.wait(hands, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            for hand in hands:
+                hand.cancel()
+            ended = await asyncio.gather(*hands, return_exceptions=True)
+        for error in ended:
+            if isinstance(error, Exception):
+                raise error
 
     async def _take_one(self, file: FoundFile, origin: Origin, known: DocumentRecord | None, summary: Summary) -> None:
         origins = {**(known.origins if known else {}), origin: file.root}

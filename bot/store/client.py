@@ -12,6 +12,7 @@ Errors of the library end here as well: every act on Redis stands in `with trans
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -51,6 +52,8 @@ MAX_CONNECTIONS_PER_NODE = 500
 arriving messages of a process need at once."""
 BLOCKING_MARGIN = timedelta(seconds=10)
 """On top of the longest block: a server that is merely late must not look dead."""
+
+log = logging.getLogger(__name__)
 
 _PINNED: dict[str, object] = {
     # Answers have one shape whatever the URL says: RESP3, unconverted, bytes (vectors are not text).
@@ -227,6 +230,14 @@ def _sentinel_pool(address: Address, options: dict[str, object]) -> _SentinelPoo
     return pool
 
 
+async def close(client: Client) -> None:
+    """Close a client's connections. A server that hangs says no farewell, as TLS has it: that is no failure."""
+    try:
+        await client.aclose()
+    except (RedisError, OSError) as error:
+        log.debug("a connection to Redis was not closed in order: %s", reason(error))
+
+
 def behind_sentinels(client: Client) -> bool:
     """Whether Sentinels say which server the client talks to."""
     return isinstance(client, Redis) and isinstance(client.connection_pool, _SentinelPool)
@@ -257,18 +268,16 @@ _BROKEN = re.compile(r"WRONGTYPE|user_script:\d+|(hash )?value is not an integer
 passes by itself or by the operator's hand (full, read-only, loading, killed, a slot on its way) begins otherwise."""
 
 
-class _Translation:
-    """A class and not a generator: it stands around every command, and costs a few plain calls.
+class KeptCancellation:
+    """A block after which a cancellation is there that got lost inside. A plain `with`, also around awaits.
 
-    It also brings back a cancellation that got lost inside: redis-py sends through `asyncio.wait_for`, which before
-    Python 3.12 forgets to be cancelled if what it waits for is done in the same moment (python/cpython#86296). A task
-    that is told to end would go on, and whoever waits for its end would wait for ever.
+    redis-py sends through `asyncio.wait_for`, which before Python 3.12 forgets to be cancelled if what it waits for is
+    done in the same moment (python/cpython#86296). A task that is told to end would go on, and whoever waits for its
+    end would wait for ever. So every act on Redis stands in such a block, and no loop that waits for something stands
+    in one as a whole.
     """
 
-    __slots__ = ("_act", "_cancelled_before", "_task")
-
-    def __init__(self, act: str) -> None:
-        self._act = act
+    __slots__ = ("_cancelled_before", "_task")
 
     def __enter__(self) -> None:
         self._task = asyncio.current_task()
@@ -280,6 +289,20 @@ class _Translation:
         cancelled = self._task is not None and self._task.cancelling() > self._cancelled_before
         if cancelled and not isinstance(error, asyncio.CancelledError):
             raise asyncio.CancelledError
+
+
+class _Translation(KeptCancellation):
+    """A class and not a generator: it stands around every command, and costs a few plain calls."""
+
+    __slots__ = ("_act",)
+
+    def __init__(self, act: str) -> None:
+        self._act = act
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
         if isinstance(error, (RedisError, RedisClusterException, OSError)):
             failures[type(error).__name__] += 1
             outage.failed(self._act, error, reason(error))

@@ -34,7 +34,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from bot.errors import StartError
-from bot.store.client import connect
+from bot.store.client import KeptCancellation, close, connect
 from bot.store.cluster import Client
 from bot.store.embedded_files import LOG, OWNER, SERVER, SOCKET, FileLock, find_programs, prepare_folder, why_it_ended
 
@@ -313,12 +313,13 @@ async def _until_ready(folder: Path, keeper: _Keeper, server: Path) -> None:
         # The server is up and refuses even PING: it cannot write its file.
         raise StartError(f"The embedded Redis in {folder} refuses to work: {error}") from error
     finally:
-        await redis.aclose()
+        await close(redis)
 
 
 async def _state(redis: Client) -> Literal["ready", "loading", "silent"]:
     try:
-        await redis.ping()
+        with KeptCancellation():
+            await redis.ping()
     except BusyLoadingError:
         return "loading"
     except (RedisConnectionError, RedisTimeoutError):
@@ -328,7 +329,8 @@ async def _state(redis: Client) -> Literal["ready", "loading", "silent"]:
 
 async def _tell_progress(redis: Client, folder: Path) -> None:
     try:
-        facts = await redis.info("persistence")
+        with KeptCancellation():
+            facts = await redis.info("persistence")
     except (RedisConnectionError, RedisTimeoutError):
         return
     logger.info("the embedded Redis loads its data from %s: %s %%", folder, facts.get("loading_loaded_perc", "?"))
@@ -341,7 +343,7 @@ async def _state_of(folder: Path) -> Literal["ready", "loading", "silent"]:
     except ResponseError:
         return "ready"  # it cannot write now; that is for the one who writes to find out
     finally:
-        await redis.aclose()
+        await close(redis)
 
 
 def _url(folder: Path) -> str:

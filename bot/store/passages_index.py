@@ -118,9 +118,12 @@ class PassageIndex:
             except ResponseError as error:
                 if "already exists" not in str(error).lower():
                     raise
+        try:
             async with asyncio.timeout(SCAN_DEADLINE.total_seconds()):
                 while await self._is_scanning():  # noqa: ASYNC110 - the server has no event for this
                     await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise StoreUnavailable("the index of passages is not made in time") from None
 
     def nearest(self, vector: bytes, count: int) -> Command:
         """The `count` passages nearest to a vector, with `distance` (cosine, [0, 2]), nearest first."""
@@ -226,7 +229,7 @@ class PassageIndex:
         return await self._redis.execute_command(*command, **beside(self._redis, self.name))
 
     async def _is_scanning(self) -> bool:
-        info = await self._send("FT.INFO", self.name)
+        info = await self._ask("FT.INFO", self.name)
         if not isinstance(info, dict):
             raise StoreUnavailable("FT.INFO replied in another shape than RESP3")
         return int(info[b"indexing"]) != 0

@@ -29,7 +29,7 @@ from bot.errors import StartError
 from bot.stopping import pause
 from bot.store import keys
 from bot.store.addresses import redacted
-from bot.store.client import behind_sentinels
+from bot.store.client import KeptCancellation, behind_sentinels
 from bot.store.cluster import Client, beside
 from bot.store.refusals import REQUIRED, REQUIRED_VERSION, Place, is_away, told_by_server, verdict
 from bot.store.scripts import Durability, milliseconds, source
@@ -232,7 +232,8 @@ async def _ping(redis: Client) -> None:
 def _telling(command: str, place: Place) -> Iterator[None]:
     """Turn a failure of `command` into words; a server that is loading passes through."""
     try:
-        yield
+        with KeptCancellation():
+            yield
     except (RedisError, RedisClusterException, OSError) as error:
         cause = told_by_server(error)
         if isinstance(cause, BusyLoadingError):

@@ -16,9 +16,12 @@ from redis.exceptions import NoPermissionError, ResponseError
 
 from bot.errors import ConfigError, StoreBroken, StoreUnavailable
 from bot.store.addresses import redacted
-from bot.store.client import connect, connect_blocking, translated
+from bot.store.client import close, connect, connect_blocking, translated
 from bot.store.cluster import Client
+from bot.store.embedded import _state
 from bot.store.passages_lock import ingest_lock
+from bot.store.probe import probe
+from tests.servers.proxy import Proxy
 from tests.servers.redis import redis_server
 
 pytestmark = pytest.mark.one_server
@@ -261,9 +264,16 @@ async def test_tls(tmp_path: Path) -> None:
         assert await trusting.ping()
         with pytest.raises(StoreUnavailable, match="CERTIFICATE_VERIFY_FAILED"), translated("ping"):
             await doubting.ping()
+        async with Proxy(port=port) as proxy:
+            left = connect(
+                f"rediss://127.0.0.1:{proxy.port}?ssl_ca_certs={certificate}", connect_timeout=timedelta(seconds=1)
+            )
+            await left.ping()
+            proxy.swallow()
+            await close(left)  # without a farewell, and no error
 
-        await trusting.aclose()
-        await doubting.aclose()
+        await close(trusting)
+        await close(doubting)
         server.close()
         await server.wait_closed()
 
@@ -288,7 +298,17 @@ async def begins_an_ingest(redis: Client) -> None:
         pass
 
 
-@pytest.mark.parametrize("act", [asks, begins_an_ingest])
+async def starts(redis: Client) -> None:
+    """What a process asks first."""
+    await probe(redis, url="redis://here")
+
+
+async def waits_for_the_embedded_server(redis: Client) -> None:
+    """Until it has loaded its data."""
+    assert await _state(redis) == "ready"
+
+
+@pytest.mark.parametrize("act", [asks, begins_an_ingest, starts, waits_for_the_embedded_server])
 async def test_a_cancelled_task_ends(redis_url: str, act: Callable[[Client], Awaitable[None]]) -> None:
     """Whatever the moment of its cancellation, a task that asks Redis in a loop ends: none is lost in the library."""
     redis = connect(redis_url)

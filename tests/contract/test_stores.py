@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -17,6 +18,7 @@ from bot.documents import Documents
 from bot.errors import ConfigError, StartError
 from bot.knowledge.ingest import Ingest
 from bot.ports import Found
+from bot.store.embedded import embedded
 from bot.stores import Embedders, Stores, open_stores
 from bot.turn import MAIN
 from tests.servers.openai import OpenAiServer, Status
@@ -79,6 +81,25 @@ async def test_a_redis_that_is_not_there_is_told_by_the_name_of_its_setting(redi
     with pytest.raises(ConfigError, match=rf"^{setting} has an unknown option"):
         async with open_stores(config, join=True, searched=False):
             pass
+
+
+async def test_a_stop_ends_the_wait_for_the_embedded_redis(caplog: pytest.LogCaptureFixture) -> None:
+    """While another bot still has the data, or a server loads it."""
+    caplog.set_level("INFO")
+    stop = asyncio.Event()
+    with tempfile.TemporaryDirectory(prefix="fd", dir="/tmp") as folder:
+        config = load(None, {"FRONTDESK_REDIS__DATA_DIR": folder})
+        async with embedded(Path(folder)), asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+
+            async def stop_then() -> None:
+                while "is in use by" not in caplog.text:  # noqa: ASYNC110 - logs ring no bell
+                    await asyncio.sleep(0.01)
+                stop.set()
+
+            tasks.create_task(stop_then())
+            with pytest.raises(StartError, match="stopped before the embedded Redis was ready"):
+                async with open_stores(config, join=False, searched=False, stop=stop):
+                    pass
 
 
 async def test_a_process_with_a_new_embedder_searches_with_the_old_one_until_its_ingest(

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.errors import EmbeddingUnavailable, StoreUnavailable
+from bot.knowledge.document import DocumentRecord
 from bot.knowledge.files import document_name
 from bot.knowledge.ingest import EMBED_BATCH, IN_HAND, Ingest
 from bot.knowledge.progress import Progress
@@ -324,6 +326,43 @@ async def test_a_redis_that_forgets_everything_meanwhile_fails_the_run(
         await Ingest(passages, Forgetting(embedder)).sync([folder])
 
     assert (await Ingest(passages, embedder).sync([folder])).added == [document_name(folder / "a.md")]
+
+
+async def test_an_ingest_ends_when_it_is_cancelled_as_it_fails(
+    ingest: Ingest, passages: Passages, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bot and Redis are stopped together: whoever tries again after a failure must hear that it is to end."""
+    (folder / "fails.md").write_text("Text.")
+    (folder / "works.md").write_text("Another text.")
+    await ingest.sync([folder])
+    failed = asyncio.Event()
+
+    async def switch(path: str, record: DocumentRecord) -> bool:
+        if path == document_name(folder / "fails.md"):
+            failed.set()
+            raise StoreUnavailable("away")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(20):
+                await asyncio.sleep(0)  # ending takes a while
+        return True
+
+    monkeypatch.setattr(passages, "switch", switch)
+
+    async def try_again() -> None:
+        while True:
+            with suppress(StoreUnavailable):
+                await ingest.sync([folder], origin="cli")
+
+    for moment in range(30):
+        failed.clear()
+        task = asyncio.create_task(try_again())
+        await failed.wait()
+        for _ in range(moment):
+            await asyncio.sleep(0)
+        task.cancel()
+        assert not (await asyncio.wait([task], timeout=10))[1], f"goes on, cancelled {moment} turns after the failure"
 
 
 async def test_half_a_surrogate_pair_stops_nothing(ingest: Ingest, passages: Passages, folder: Path) -> None:

@@ -167,13 +167,9 @@ class Ended:
     errors: str
 
 
-async def frontdesk(folder: Path, settings: Mapping[str, str], *arguments: str, typed: str = "") -> Ended:
-    """Run a command to its end, with `typed` piped into it.
-
-    Raises:
-        TimeoutError: it did not end by itself, and was killed.
-    """
-    process = await asyncio.create_subprocess_exec(
+async def frontdesk_started(folder: Path, settings: Mapping[str, str], *arguments: str) -> asyncio.subprocess.Process:
+    """A command, begun; to be ended by the caller."""
+    return await asyncio.create_subprocess_exec(
         *tied(sys.executable, "-m", "bot", *arguments),
         cwd=ROOT,
         env=environment(folder, settings),
@@ -182,6 +178,15 @@ async def frontdesk(folder: Path, settings: Mapping[str, str], *arguments: str, 
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
     )
+
+
+async def frontdesk(folder: Path, settings: Mapping[str, str], *arguments: str, typed: str = "") -> Ended:
+    """Run a command to its end, with `typed` piped into it.
+
+    Raises:
+        TimeoutError: it did not end by itself, and was killed.
+    """
+    process = await frontdesk_started(folder, settings, *arguments)
     try:
         async with asyncio.timeout(COMMAND_S):
             output, errors = await process.communicate(typed.encode())

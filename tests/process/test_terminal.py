@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import signal
 from pathlib import Path
 
 from tests.process.conftest import World
 from tests.process.page import PageVisitor
-from tests.process.running import frontdesk
+from tests.process.running import frontdesk, frontdesk_started
+from tests.servers.openai import Hang
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 SHOWN = re.findall(r"^(?:You|Desk|  ) +(.+)$", README.partition("```\n")[2].partition("```")[0], re.MULTILINE)
@@ -46,6 +48,27 @@ async def test_chat_beside_a_running_bot_and_each_answers_its_own(world: World) 
     assert "开户" in answers[1]
     assert page.replies == answers
     assert "Opening an account" not in ended.output
+
+
+async def test_chat_ends_at_ctrl_c_while_it_reads_the_documents(world: World) -> None:
+    """Vectors that do not come keep nobody: one Ctrl-C is enough."""
+    settings = {"PROVIDER": "openai", "MODEL": "m", "DIMENSIONS": "64", "BASE_URL": world.model.base_url}
+    environ = {f"FRONTDESK_EMBEDDINGS__{name}": value for name, value in settings.items()}
+    world.model.embedding_faults.extend([Hang()] * 100)
+    chatting = await frontdesk_started(world.folder, {**environ, "OPENAI_API_KEY": world.model.key}, "chat")
+    try:
+        async with asyncio.timeout(60):
+            while not world.model.embeddings:  # noqa: ASYNC110 - the server counts by itself
+                await asyncio.sleep(0.02)
+            chatting.send_signal(signal.SIGINT)
+            _, errors = await chatting.communicate()
+    finally:
+        if chatting.returncode is None:
+            chatting.kill()
+            await chatting.wait()
+
+    assert chatting.returncode == 0
+    assert b"Traceback" not in errors
 
 
 async def test_documents_come_and_go_beside_a_running_bot(world: World) -> None:
