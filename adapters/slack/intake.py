@@ -14,11 +14,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
@@ -34,7 +34,7 @@ from adapters.slack.parse import Ignored, Me, parse_event, parse_slash
 from bot.errors import MalformedEvent, StoreUnavailable
 from bot.message import Incoming
 from bot.ports import Gate, Meter
-from bot.stopping import pause
+from bot.stopping import pause, unless_stopped
 
 _PUT_S = 2.5
 """Slack waits 3 s for an acknowledgement; past that it repeats the event anyway."""
@@ -53,7 +53,6 @@ _NOT_STORED = 503
 _log = logging.getLogger(__name__)
 
 Json = Mapping[str, Any]
-T = TypeVar("T")
 
 
 class Intake:
@@ -84,7 +83,7 @@ class Intake:
         attempts = 0
         while not stop.is_set():
             try:
-                me = await unless_stopped(stop, self._introduced())
+                me = await unless_stopped(self._introduced(), stop)
             except Exception as error:  # noqa: BLE001 - whatever the answer is, we ask again
                 attempts += 1
                 wait_s, reason = explain(error, "SLACK_BOT_TOKEN", attempts)
@@ -115,7 +114,7 @@ class Intake:
         while not stop.is_set():
             await pause(self._check, stop)
             try:
-                answer = await unless_stopped(stop, self._client.auth_test())
+                answer = await unless_stopped(self._client.auth_test(), stop)
             except Exception as error:  # noqa: BLE001 - an answer is judged, whatever it is
                 self._judge(error)
                 continue
@@ -345,19 +344,3 @@ def explain(error: Exception, token_name: str, attempts: int) -> tuple[float, st
 
 def _backoff_s(attempts: int) -> float:
     return float(min(_FIRST_WAIT_S * 2 ** min(attempts - 1, 10), _LONGEST_WAIT_S))
-
-
-async def unless_stopped(stop: asyncio.Event, work: Coroutine[object, object, T]) -> T | None:
-    """The result of `work`, or None if `stop` comes first: then it is cancelled.
-
-    Raises:
-        Whatever `work` raises.
-    """
-    task, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        return task.result() if task.done() else None
-    finally:
-        task.cancel()
-        stopped.cancel()
-        await asyncio.wait({task, stopped})

@@ -26,10 +26,10 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.slack.intake import explain, unless_stopped
+from adapters.slack.intake import explain
 from bot.lenient_json import loads
 from bot.ports import Meter, Reconnect
-from bot.stopping import pause
+from bot.stopping import pause, unless_stopped
 
 _FINISH_S = 3.0
 """At the end: how long envelopes in work may take; Slack has given up on them by then."""
@@ -183,7 +183,7 @@ class SocketMode:
     async def _open(self, stop: asyncio.Event) -> ClientWebSocketResponse | None:
         """A new socket; None after a failure, which was waited out, or at the stop."""
         try:
-            socket = await unless_stopped(stop, self._connect())
+            socket = await unless_stopped(self._connect(), stop)
         except Exception as error:  # noqa: BLE001 - whatever the answer is, we ask again
             self._failures += 1
             wait_s, reason = explain(error, "SLACK_APP_TOKEN", self._failures)
@@ -341,7 +341,7 @@ class _Connection:
             self._leave("send_failed")
 
     async def _close_in_time(self, stop: asyncio.Event) -> None:
-        await unless_stopped(stop, self._going.wait())
+        await unless_stopped(self._going.wait(), stop)
         if not self.leaving.is_set():
             self._leave("closed")
         if self.why in _LINGERING:

@@ -15,9 +15,9 @@ import logging
 import random
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from httpx import ConnectTimeout
 from telegram import Bot
@@ -27,7 +27,7 @@ from adapters.telegram.parse import KINDS, Ignored, Me, parse
 from bot.errors import MalformedEvent, StoreUnavailable
 from bot.message import Incoming
 from bot.ports import Gate, Meter, Reconnect
-from bot.stopping import pause
+from bot.stopping import pause, unless_stopped
 
 log = logging.getLogger(__name__)
 
@@ -317,19 +317,6 @@ class TelegramReceiver:
             return
         log.info("telegram: messages are received")
         self._problem = None
-
-
-async def unless_stopped(work: Coroutine[Any, Any, T], stop: asyncio.Event) -> T | None:
-    """The result of `work`; None, and the work cancelled, if `stop` is set first."""
-    task = asyncio.create_task(work, name="telegram - poll")
-    stopping = asyncio.create_task(stop.wait(), name="telegram - stop")
-    try:
-        await asyncio.wait((task, stopping), return_when=asyncio.FIRST_COMPLETED)
-        return task.result() if task.done() else None
-    finally:
-        task.cancel()
-        stopping.cancel()
-        await asyncio.gather(task, stopping, return_exceptions=True)
 
 
 def _reason(error: Exception) -> Reconnect | None:

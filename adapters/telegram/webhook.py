@@ -24,12 +24,12 @@ from starlette.responses import Response
 from telegram import Bot, WebhookInfo
 
 from adapters.telegram.parse import KINDS, Me
-from adapters.telegram.receive import ANSWER_S, TelegramReceiver, unless_stopped
+from adapters.telegram.receive import ANSWER_S, TelegramReceiver
 from bot.errors import StoreUnavailable
 from bot.lenient_json import loads
 from bot.ports import Gate, Meter
 from bot.request_body import BodyRefused, body_of
-from bot.stopping import pause
+from bot.stopping import pause, unless_stopped
 
 PATH = "/telegram/webhook"
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - the name of a header
