@@ -116,6 +116,7 @@ class LedReceiver:
             await asyncio.wait([receiving], timeout=STOP_WAIT.total_seconds())
         finally:
             self._leading = False
+            ending.set()
             receiving.cancel()
             for result in await asyncio.gather(receiving, return_exceptions=True):
                 if isinstance(result, Exception):
