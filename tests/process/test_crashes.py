@@ -229,13 +229,14 @@ class Matrix:
                 for one in self.people
             )
 
-        await self.world.telegram.wait_until(all_there, "everybody's answers", timeout_s=120)
+        # Longer than Slack waits for an acknowledgement: on a busy machine an event may be too slow, and come again.
+        await self.world.telegram.wait_until(all_there, "everybody's answers", timeout_s=240)
         async with connect(self.redis_url) as client, asyncio.timeout(60):
             while [name async for name in client.scan_iter(match="fd:{p*}:due")]:  # noqa: ASYNC110 - others settle
                 await asyncio.sleep(0.05)
 
 
-@pytest.mark.timeout(300 * ROUNDS)
+@pytest.mark.timeout(450 * ROUNDS)
 @pytest.mark.parametrize("role", TABLE)
 @pytest.mark.parametrize("shared_redis", ["cluster"] if ON_CLUSTER else ["one server"], indirect=True)
 async def test_killed_at_every_named_point_nobody_is_forgotten(world: World, shared_redis: str, role: Role) -> None:
@@ -244,7 +245,7 @@ async def test_killed_at_every_named_point_nobody_is_forgotten(world: World, sha
 
 
 @pytest.mark.one_server  # there the test above runs on the cluster
-@pytest.mark.timeout(300 * ROUNDS)
+@pytest.mark.timeout(450 * ROUNDS)
 @pytest.mark.parametrize("shared_redis", ["cluster"], indirect=True)
 async def test_killed_on_a_cluster_nobody_is_forgotten(world: World, shared_redis: str) -> None:
     """A process of both roles."""
