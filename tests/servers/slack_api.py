@@ -200,7 +200,7 @@ class WebApi:
         channel = self._postable(params)
         text = _checked_text(params)
         ts, root = self.workspace.new_ts(), params.get("thread_ts")
-        # "Ephemeral messages in threads are only shown if there is already an active thread."
+        # In a thread without a reply Slack answers "ok" and shows nothing (docs.slack.dev, chat.postEphemeral).
         if root is None or any(m.get("thread_ts") == root != m["ts"] for m in channel.messages):
             shown = {"user": params["user"], "text": text, "ts": ts}
             channel.ephemerals.append(shown | ({} if root is None else {"thread_ts": root}))
